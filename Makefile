@@ -1,0 +1,66 @@
+# SPDX-License-Identifier: GPL-2.0
+# PCI peer-to-peer DMA for Linux LTS kernels. "make" prints the verbs.
+
+H := harness
+
+.PHONY: help
+help:
+	@echo 'make run        show the main job: build a kernel, boot it in QEMU, copy'
+	@echo '                from drive to drive through the memory of a third one'
+	@echo 'make check      all that CI runs: lint, KUnit and selftests, in a plain'
+	@echo '                and in a debug kernel, and the negative controls'
+	@echo 'make shell      a shell in the guest, with the same devices'
+	@echo 'make kernel     prepare the tree and build the kernel'
+	@echo 'make kunit      the KUnit suites           [SUITE=p2pdma_pool]'
+	@echo 'make selftest   the selftests in the guest [TEST=p2pmem_copy]'
+	@echo 'make bench      instruction counts, beside those of the untouched base'
+	@echo 'make coverage   lines and branches of the engine that the tests run'
+	@echo 'make lint       shellcheck, checkpatch, kernel-doc, W=1, sparse, coccicheck'
+	@echo 'make clean      remove out/'
+	@echo
+	@echo 'BASE=6.12             the LTS base'
+	@echo 'FLAVOUR=plain|debug   the kernel, for shell, kernel, kunit and selftest'
+	@echo 'TOPOLOGY=$(shell ls $(H)/topologies | sed 's/\.sh$$//' | xargs | tr ' ' '|')   the devices, for shell, kunit and selftest'
+	@echo 'J=N                   parallel jobs'
+
+export BASE J
+
+FLAVOUR ?= plain
+TOPOLOGY ?= switch
+
+.PHONY: run check shell kernel kunit selftest bench coverage lint clean
+run:
+	@$(H)/run.sh
+
+check:
+	@$(H)/check.sh
+
+shell: kernel
+	@$(H)/initramfs.sh
+	@$(H)/boot.sh shell $(FLAVOUR) $(TOPOLOGY) shell kunit.enable=0 quiet
+
+kernel:
+	@$(H)/deps.sh run
+	@$(H)/prepare.sh
+	@$(H)/build.sh $(FLAVOUR)
+	@$(H)/compdb.sh $(FLAVOUR)
+
+kunit: kernel
+	@$(H)/one.sh kunit $(FLAVOUR) $(TOPOLOGY) $(SUITE)
+
+selftest: kernel
+	@$(H)/one.sh selftest $(FLAVOUR) $(TOPOLOGY) $(TEST)
+
+bench:
+	@$(H)/bench.sh
+
+coverage:
+	@$(H)/cover.sh
+
+lint:
+	@$(H)/deps.sh check
+	@$(H)/prepare.sh
+	@$(H)/lint.sh
+
+clean:
+	rm -rf out compile_commands.json

@@ -1,0 +1,518 @@
+// SPDX-License-Identifier: GPL-2.0
+/*
+ * KUnit tests of lists of clients and of the search: p2pdma_client.c, and the
+ * calls of p2pdma.c that take a list or an array
+ */
+
+#include <kunit/test.h>
+#include <linux/dma-mapping.h>
+#include <linux/pci.h>
+#include <linux/pci-p2pdma.h>
+
+#include "../p2pdma.h"
+#include "p2pdma_fabric.h"
+
+#define DEV(slot)	PCI_DEVFN(slot, 0)
+
+/*
+ *   RP - UP -- DP0 - A          A, B, C: clients
+ *           |- DP1 - B          P1, P2:  providers at the same distance
+ *           |- DP2 - P1         FAR:     a provider two hops further
+ *           |- DP3 - P2
+ *           \- DP4 - UP2 - DP5 - FAR
+ *   RP2 - C
+ *   RP3 - P3                    P3: reached by C's neighbours only
+ */
+enum {
+	RP, UP, DP0, DP1, DP2, DP3, DP4, UP2, DP5, A, B, P1, P2, FAR,
+	RP2, C, RP3, P3, NR_NODES
+};
+
+static const struct fabric_node nodes[] = {
+	[RP]  = { FABRIC_ROOT_BUS, FABRIC_ROOT_PORT, DEV(1) },
+	[UP]  = { RP, FABRIC_UPSTREAM, DEV(0) },
+	[DP0] = { UP, FABRIC_DOWNSTREAM, DEV(0), true },
+	[DP1] = { UP, FABRIC_DOWNSTREAM, DEV(1), true },
+	[DP2] = { UP, FABRIC_DOWNSTREAM, DEV(2), true },
+	[DP3] = { UP, FABRIC_DOWNSTREAM, DEV(3), true },
+	[DP4] = { UP, FABRIC_DOWNSTREAM, DEV(4), true },
+	[UP2] = { DP4, FABRIC_UPSTREAM, DEV(0) },
+	[DP5] = { UP2, FABRIC_DOWNSTREAM, DEV(0), true },
+	[A]   = { DP0, FABRIC_ENDPOINT, DEV(0) },
+	[B]   = { DP1, FABRIC_ENDPOINT, DEV(0) },
+	[P1]  = { DP2, FABRIC_ENDPOINT, DEV(0) },
+	[P2]  = { DP3, FABRIC_ENDPOINT, DEV(0) },
+	[FAR] = { DP5, FABRIC_ENDPOINT, DEV(0) },
+	[RP2] = { FABRIC_ROOT_BUS, FABRIC_ROOT_PORT, DEV(2) },
+	[C]   = { RP2, FABRIC_ENDPOINT, DEV(0) },
+	[RP3] = { FABRIC_ROOT_BUS, FABRIC_ROOT_PORT, DEV(3) },
+	[P3]  = { RP3, FABRIC_ENDPOINT, DEV(0) },
+};
+
+struct client_test {
+	struct fabric *fabric;
+	struct pci_dev *pdev[NR_NODES];
+	int refs[NR_NODES];
+	struct list_head clients;
+};
+
+static int client_test_init(struct kunit *test)
+{
+	struct client_test *t = kunit_kzalloc(test, sizeof(*t), GFP_KERNEL);
+	int i;
+
+	KUNIT_ASSERT_NOT_NULL(test, t);
+	INIT_LIST_HEAD(&t->clients);
+	t->fabric = fabric_setup(test, nodes, NR_NODES);
+	for (i = 0; i < NR_NODES; i++) {
+		t->pdev[i] = fabric_dev(t->fabric, i);
+		t->pdev[i]->dma_mask = DMA_BIT_MASK(64);
+		t->refs[i] = fabric_refs(t->pdev[i]);
+	}
+	test->priv = t;
+	return 0;
+}
+
+/* Whatever a test did: every reference is back. */
+static void client_test_exit(struct kunit *test)
+{
+	struct client_test *t = test->priv;
+	int i;
+
+	if (!t)
+		return;
+	pci_p2pdma_client_list_free(&t->clients);
+	for (i = 0; i < NR_NODES; i++)
+		if (t->pdev[i])
+			KUNIT_EXPECT_EQ_MSG(test, fabric_refs(t->pdev[i]),
+					    t->refs[i],
+					    "references on node %d", i);
+}
+
+static int taken(struct client_test *t, int node)
+{
+	return fabric_refs(t->pdev[node]) - t->refs[node];
+}
+
+static int add(struct client_test *t, int node)
+{
+	return pci_p2pdma_add_client(&t->clients, &t->pdev[node]->dev);
+}
+
+static void provide(struct kunit *test, int node, bool publish)
+{
+	struct client_test *t = test->priv;
+
+	fabric_set_bar(t->pdev[node], 0, (u64)node * SZ_2M, SZ_2M);
+	KUNIT_ASSERT_EQ(test, pci_p2pdma_add_resource(t->pdev[node], 0, 0, 0),
+			0);
+	pci_p2pmem_publish(t->pdev[node], publish);
+}
+
+static void references_are_exact(struct kunit *test)
+{
+	struct client_test *t = test->priv;
+
+	KUNIT_EXPECT_EQ(test, add(t, A), 0);
+	KUNIT_EXPECT_EQ(test, add(t, A), 0);
+	KUNIT_EXPECT_EQ(test, add(t, B), 0);
+	KUNIT_EXPECT_EQ(test, taken(t, A), 2);
+	KUNIT_EXPECT_EQ(test, taken(t, B), 1);
+
+	/* Bound: one reference for each entry, old and new */
+	KUNIT_EXPECT_TRUE(test, pci_p2pdma_assign_provider(t->pdev[P1],
+							   &t->clients));
+	KUNIT_EXPECT_EQ(test, taken(t, P1), 3);
+	KUNIT_EXPECT_EQ(test, add(t, B), 0);
+	KUNIT_EXPECT_EQ(test, taken(t, P1), 4);
+
+	/* Bound anew: swapped */
+	KUNIT_EXPECT_TRUE(test, pci_p2pdma_assign_provider(t->pdev[P2],
+							   &t->clients));
+	KUNIT_EXPECT_EQ(test, taken(t, P1), 0);
+	KUNIT_EXPECT_EQ(test, taken(t, P2), 4);
+
+	/* One entry a time */
+	pci_p2pdma_remove_client(&t->clients, &t->pdev[A]->dev);
+	KUNIT_EXPECT_EQ(test, taken(t, A), 1);
+	KUNIT_EXPECT_EQ(test, taken(t, P2), 3);
+
+	pci_p2pdma_client_list_free(&t->clients);
+	KUNIT_EXPECT_TRUE(test, list_empty(&t->clients));
+	KUNIT_EXPECT_EQ(test, taken(t, A), 0);
+	KUNIT_EXPECT_EQ(test, taken(t, B), 0);
+	KUNIT_EXPECT_EQ(test, taken(t, P2), 0);
+
+	/* The head is reusable. */
+	KUNIT_EXPECT_EQ(test, add(t, C), 0);
+	KUNIT_EXPECT_EQ(test, taken(t, C), 1);
+}
+
+static void bound_list_refuses(struct kunit *test)
+{
+	struct client_test *t = test->priv;
+
+	KUNIT_EXPECT_EQ(test, add(t, A), 0);
+	KUNIT_EXPECT_TRUE(test, pci_p2pdma_assign_provider(t->pdev[P1],
+							   &t->clients));
+	KUNIT_EXPECT_EQ(test, add(t, C), -EXDEV);
+	KUNIT_EXPECT_EQ(test, taken(t, C), 0);
+	KUNIT_EXPECT_EQ(test, taken(t, P1), 1);
+	KUNIT_EXPECT_TRUE(test, list_is_singular(&t->clients));
+
+	/* The last one unbinds. */
+	pci_p2pdma_remove_client(&t->clients, &t->pdev[A]->dev);
+	KUNIT_EXPECT_EQ(test, taken(t, P1), 0);
+	KUNIT_EXPECT_EQ(test, add(t, C), 0);
+}
+
+static void assign_refuses(struct kunit *test)
+{
+	struct client_test *t = test->priv;
+
+	KUNIT_EXPECT_FALSE(test, pci_p2pdma_assign_provider(t->pdev[P1],
+							    &t->clients));
+	KUNIT_EXPECT_EQ(test, add(t, A), 0);
+	KUNIT_EXPECT_FALSE(test, pci_p2pdma_assign_provider(NULL,
+							    &t->clients));
+	KUNIT_EXPECT_FALSE(test, pci_p2pdma_assign_provider(t->pdev[P3],
+							    &t->clients));
+	/* A refusal leaves a bound list bound as it was. */
+	KUNIT_EXPECT_TRUE(test, pci_p2pdma_assign_provider(t->pdev[P1],
+							   &t->clients));
+	KUNIT_EXPECT_FALSE(test, pci_p2pdma_assign_provider(t->pdev[P3],
+							    &t->clients));
+	KUNIT_EXPECT_EQ(test, taken(t, P1), 1);
+	KUNIT_EXPECT_EQ(test, taken(t, P3), 0);
+}
+
+static void removing_a_stranger(struct kunit *test)
+{
+	struct client_test *t = test->priv;
+
+	pci_p2pdma_remove_client(&t->clients, &t->pdev[A]->dev);
+	pci_p2pdma_client_list_free(&t->clients);
+	KUNIT_EXPECT_EQ(test, add(t, A), 0);
+	pci_p2pdma_remove_client(&t->clients, &t->pdev[B]->dev);
+	pci_p2pdma_remove_client(&t->clients, NULL);
+	KUNIT_EXPECT_TRUE(test, list_is_singular(&t->clients));
+	KUNIT_EXPECT_EQ(test, taken(t, A), 1);
+}
+
+/* A device that isn't PCI stands for its nearest PCI ancestor. */
+static void children_of_a_function(struct kunit *test)
+{
+	struct client_test *t = test->priv;
+	struct device *disk, *orphan;
+
+	disk = root_device_register("p2pdma-kunit-disk");
+	orphan = root_device_register("p2pdma-kunit-orphan");
+	KUNIT_ASSERT_NOT_ERR_OR_NULL(test, disk);
+	KUNIT_ASSERT_NOT_ERR_OR_NULL(test, orphan);
+	KUNIT_EXPECT_EQ(test, device_move(disk, &t->pdev[A]->dev,
+					  DPM_ORDER_NONE), 0);
+
+	t->refs[A] = fabric_refs(t->pdev[A]);
+	KUNIT_EXPECT_EQ(test, pci_p2pdma_add_client(&t->clients, disk), 0);
+	KUNIT_EXPECT_EQ(test, taken(t, A), 1);
+	pci_p2pdma_remove_client(&t->clients, disk);
+	KUNIT_EXPECT_EQ(test, taken(t, A), 0);
+
+	KUNIT_EXPECT_EQ(test, pci_p2pdma_add_client(&t->clients, orphan),
+			-ENODEV);
+	KUNIT_EXPECT_EQ(test, pci_p2pdma_add_client(&t->clients, NULL),
+			-ENODEV);
+	KUNIT_EXPECT_TRUE(test, list_empty(&t->clients));
+
+	root_device_unregister(orphan);
+	root_device_unregister(disk);
+	t->refs[A] = fabric_refs(t->pdev[A]);
+}
+
+/*
+ * Unplugged while it is in a list: it is refused from then on, and the entry
+ * can be removed by the device that was added, which has no parent any more.
+ */
+static void client_unplugged(struct kunit *test)
+{
+	struct client_test *t = test->priv;
+	struct pci_dev *pdev = pci_dev_get(t->pdev[A]);
+	struct device *disk = root_device_register("p2pdma-kunit-disk");
+
+	KUNIT_ASSERT_NOT_ERR_OR_NULL(test, disk);
+	get_device(disk);
+	KUNIT_EXPECT_EQ(test, device_move(disk, &pdev->dev, DPM_ORDER_NONE), 0);
+	provide(test, P1, true);
+	KUNIT_EXPECT_EQ(test, pci_p2pdma_add_client(&t->clients, disk), 0);
+	KUNIT_EXPECT_TRUE(test, pci_p2pdma_assign_provider(t->pdev[P1],
+							   &t->clients));
+
+	root_device_unregister(disk);
+	pci_stop_and_remove_bus_device_locked(pdev);
+	KUNIT_EXPECT_EQ(test, pci_p2pdma_distance(t->pdev[P1], &t->clients),
+			-EXDEV);
+	KUNIT_EXPECT_NULL(test, pci_p2pmem_find(&t->clients));
+	KUNIT_EXPECT_EQ(test, add(t, A), -EXDEV);
+	KUNIT_EXPECT_EQ(test, taken(t, P1), 1);
+	pci_p2pdma_remove_client(&t->clients, disk);
+	KUNIT_EXPECT_TRUE(test, list_empty(&t->clients));
+	KUNIT_EXPECT_EQ(test, taken(t, P1), 0);
+
+	/* All that is left are the references taken here. */
+	KUNIT_EXPECT_EQ(test, kref_read(&disk->kobj.kref), 1);
+	KUNIT_EXPECT_EQ(test, fabric_refs(pdev), 1);
+	put_device(disk);
+	pci_dev_put(pdev);
+	t->pdev[A] = NULL;
+	t->refs[DP0] = fabric_refs(t->pdev[DP0]);
+}
+
+/* The provider is unplugged: it is not found, and not reached, any more. */
+static void provider_unplugged(struct kunit *test)
+{
+	struct client_test *t = test->priv;
+	struct pci_dev *pdev = pci_dev_get(t->pdev[P1]);
+	struct pci_dev *found;
+
+	KUNIT_EXPECT_EQ(test, add(t, A), 0);
+	fabric_bind(test, pdev);
+	provide(test, P1, true);
+	found = pci_p2pmem_find(&t->clients);
+	KUNIT_EXPECT_PTR_EQ(test, found, pdev);
+	pci_dev_put(found);
+
+	fabric_unbind(pdev);
+	pci_stop_and_remove_bus_device_locked(pdev);
+	KUNIT_EXPECT_NULL(test, pci_p2pmem_find(&t->clients));
+	KUNIT_EXPECT_EQ(test, pci_p2pdma_distance(pdev, &t->clients), -EXDEV);
+	KUNIT_EXPECT_FALSE(test, pci_p2pdma_assign_provider(pdev,
+							    &t->clients));
+	pci_p2pdma_client_list_free(&t->clients);
+	KUNIT_EXPECT_EQ(test, fabric_refs(pdev), 1);
+	pci_dev_put(pdev);
+	t->pdev[P1] = NULL;
+	t->refs[DP2] = fabric_refs(t->pdev[DP2]);
+}
+
+#ifdef CONFIG_ARCH_HAS_DMA_OPS
+/* Somebody else than the DMA core maps for this device. */
+static void dma_done_in_software(struct kunit *test)
+{
+	struct client_test *t = test->priv;
+
+	set_dma_ops(&t->pdev[A]->dev, &dma_dummy_ops);
+	KUNIT_EXPECT_EQ(test, add(t, A), -ENODEV);
+	KUNIT_EXPECT_TRUE(test, list_empty(&t->clients));
+	set_dma_ops(&t->pdev[A]->dev, NULL);
+	KUNIT_EXPECT_EQ(test, add(t, A), 0);
+}
+#endif
+
+static void distances(struct kunit *test)
+{
+	struct client_test *t = test->priv;
+	struct device *devs[] = { &t->pdev[A]->dev, &t->pdev[B]->dev };
+	struct device *split[] = { &t->pdev[A]->dev, &t->pdev[C]->dev };
+	struct device *none[] = { NULL };
+
+	KUNIT_EXPECT_EQ(test, pci_p2pdma_distance(t->pdev[P1], &t->clients),
+			-EINVAL);
+	KUNIT_EXPECT_EQ(test, add(t, A), 0);
+	KUNIT_EXPECT_EQ(test, pci_p2pdma_distance(NULL, &t->clients), -EINVAL);
+	KUNIT_EXPECT_EQ(test, pci_p2pdma_distance(t->pdev[A], &t->clients), 0);
+	KUNIT_EXPECT_EQ(test, pci_p2pdma_distance(t->pdev[P1], &t->clients),
+			4);
+	KUNIT_EXPECT_EQ(test, pci_p2pdma_distance(t->pdev[FAR], &t->clients),
+			6);
+	KUNIT_EXPECT_EQ(test, add(t, B), 0);
+	KUNIT_EXPECT_EQ(test, pci_p2pdma_distance(t->pdev[P1], &t->clients),
+			8);
+	KUNIT_EXPECT_EQ(test, add(t, C), 0);
+	KUNIT_EXPECT_EQ(test, pci_p2pdma_distance(t->pdev[P1], &t->clients),
+			-EXDEV);
+
+	/* The same of arrays */
+	KUNIT_EXPECT_EQ(test, pci_p2pdma_distance_many(t->pdev[P1], devs, 2,
+						       false), 8);
+	KUNIT_EXPECT_EQ(test, pci_p2pdma_distance_many(t->pdev[P1], split, 2,
+						       true), -EXDEV);
+	KUNIT_EXPECT_EQ(test, pci_p2pdma_distance_many(t->pdev[P1], none, 1,
+						       false), -ENODEV);
+	KUNIT_EXPECT_EQ(test, pci_p2pdma_distance_many(t->pdev[P1], devs, 0,
+						       false), -EINVAL);
+	KUNIT_EXPECT_EQ(test, pci_p2pdma_distance_many(t->pdev[P1], devs, -1,
+						       false), -EINVAL);
+	KUNIT_EXPECT_EQ(test, pci_p2pdma_distance_many(NULL, devs, 2, false),
+			-EINVAL);
+}
+
+static void find_nearest(struct kunit *test)
+{
+	struct client_test *t = test->priv;
+	struct device *devs[] = { &t->pdev[A]->dev, &t->pdev[B]->dev };
+	struct pci_dev *found;
+
+	KUNIT_EXPECT_NULL(test, pci_p2pmem_find(&t->clients));
+	KUNIT_EXPECT_EQ(test, add(t, A), 0);
+	KUNIT_EXPECT_EQ(test, add(t, B), 0);
+	KUNIT_EXPECT_NULL(test, pci_p2pmem_find(&t->clients));
+
+	provide(test, P3, true);	/* out of reach */
+	provide(test, P1, false);	/* not offered */
+	KUNIT_EXPECT_NULL(test, pci_p2pmem_find(&t->clients));
+
+	provide(test, FAR, true);
+	found = pci_p2pmem_find(&t->clients);
+	KUNIT_EXPECT_PTR_EQ(test, found, t->pdev[FAR]);
+	KUNIT_EXPECT_EQ(test, taken(t, FAR), 3);
+	pci_dev_put(found);
+
+	pci_p2pmem_publish(t->pdev[P1], true);
+	found = pci_p2pmem_find(&t->clients);
+	KUNIT_EXPECT_PTR_EQ(test, found, t->pdev[P1]);
+	KUNIT_EXPECT_EQ(test, taken(t, P1), 3);
+	KUNIT_EXPECT_EQ(test, taken(t, FAR), 0);
+	pci_dev_put(found);
+
+	found = pci_p2pmem_find_many(devs, 2);
+	KUNIT_EXPECT_PTR_EQ(test, found, t->pdev[P1]);
+	pci_dev_put(found);
+	KUNIT_EXPECT_EQ(test, taken(t, P1), 2);
+	KUNIT_EXPECT_NULL(test, pci_p2pmem_find_many(devs, 0));
+
+	/* None left: the list stays bound as it was. */
+	pci_p2pmem_publish(t->pdev[P1], false);
+	pci_p2pmem_publish(t->pdev[FAR], false);
+	KUNIT_EXPECT_NULL(test, pci_p2pmem_find(&t->clients));
+	KUNIT_EXPECT_EQ(test, taken(t, P1), 2);
+}
+
+/*
+ * Of two equals each is chosen in half of the cases. Fewer than 64 of 256
+ * happens once in 10^16 runs.
+ */
+static void find_spreads(struct kunit *test)
+{
+	struct client_test *t = test->priv;
+	int i, first = 0;
+
+	provide(test, P1, true);
+	provide(test, P2, true);
+	KUNIT_EXPECT_EQ(test, add(t, A), 0);
+	for (i = 0; i < 256; i++) {
+		struct pci_dev *found = pci_p2pmem_find(&t->clients);
+
+		KUNIT_ASSERT_TRUE(test,
+				  found == t->pdev[P1] || found == t->pdev[P2]);
+		first += found == t->pdev[P1];
+		pci_dev_put(found);
+	}
+	kunit_info(test, "first of two equals: %d of 256\n", first);
+	KUNIT_EXPECT_GE(test, first, 64);
+	KUNIT_EXPECT_LE(test, first, 256 - 64);
+}
+
+/* The search follows a provider that goes away. */
+static void provider_unbound(struct kunit *test)
+{
+	struct client_test *t = test->priv;
+	struct pci_dev *found;
+
+	fabric_bind(test, t->pdev[P1]);
+	provide(test, P1, true);
+	KUNIT_EXPECT_EQ(test, add(t, A), 0);
+	found = pci_p2pmem_find(&t->clients);
+	KUNIT_EXPECT_PTR_EQ(test, found, t->pdev[P1]);
+	pci_dev_put(found);
+
+	fabric_unbind(t->pdev[P1]);
+	KUNIT_EXPECT_FALSE(test, pci_has_p2pmem(t->pdev[P1]));
+	KUNIT_EXPECT_NULL(test, pci_p2pmem_find(&t->clients));
+	/* Its references stay until the list lets go. */
+	KUNIT_EXPECT_EQ(test, taken(t, P1), 1);
+}
+
+struct enable_case {
+	const char *page;
+	int error;
+	bool use;
+};
+
+static const struct enable_case enable_cases[] = {
+	{ "0", 0, false }, { "1\n", 0, true }, { "y\n", 0, true },
+	{ "no\n", 0, false }, { "on\n", 0, true }, { "off\n", 0, false },
+	{ "", -EINVAL }, { "\n", -EINVAL }, { "10\n", -EINVAL },
+	{ "0000\n", -EINVAL }, { "maybe\n", -EINVAL },
+	{ "0000:ff:1f.7\n", -ENODEV }, { ":", -ENODEV },
+};
+
+static void attribute_text(struct kunit *test)
+{
+	struct client_test *t = test->priv;
+	struct pci_dev *provider;
+	char *page = (char *)get_zeroed_page(GFP_KERNEL);
+	int i, error;
+	bool use;
+
+	KUNIT_ASSERT_NOT_NULL(test, page);
+	for (i = 0; i < ARRAY_SIZE(enable_cases); i++) {
+		const struct enable_case *c = &enable_cases[i];
+
+		provider = ERR_PTR(-1);
+		error = pci_p2pdma_enable_store(c->page, &provider, &use);
+		KUNIT_EXPECT_EQ_MSG(test, error, c->error, "\"%s\"", c->page);
+		if (c->error) {
+			KUNIT_EXPECT_PTR_EQ(test, provider, ERR_PTR(-1));
+			continue;
+		}
+		KUNIT_EXPECT_EQ(test, use, c->use);
+		KUNIT_EXPECT_NULL(test, provider);
+	}
+
+	KUNIT_EXPECT_EQ(test, pci_p2pdma_enable_show(page, NULL, false), 2);
+	KUNIT_EXPECT_STREQ(test, page, "0\n");
+	pci_p2pdma_enable_show(page, NULL, true);
+	KUNIT_EXPECT_STREQ(test, page, "1\n");
+	pci_p2pdma_enable_show(page, t->pdev[P1], false);
+	KUNIT_EXPECT_STREQ(test, page, "0\n");
+
+	/* What is shown for a device is what can be stored for it. */
+	pci_p2pdma_enable_show(page, t->pdev[P1], true);
+	KUNIT_EXPECT_EQ(test, pci_p2pdma_enable_store(page, &provider, &use),
+			-ENODEV);
+	provide(test, P1, true);
+	KUNIT_EXPECT_EQ(test, pci_p2pdma_enable_store(page, &provider, &use),
+			0);
+	KUNIT_EXPECT_PTR_EQ(test, provider, t->pdev[P1]);
+	KUNIT_EXPECT_TRUE(test, use);
+	pci_dev_put(provider);
+	free_page((unsigned long)page);
+}
+
+static struct kunit_case p2pdma_client_cases[] = {
+	KUNIT_CASE(references_are_exact),
+	KUNIT_CASE(bound_list_refuses),
+	KUNIT_CASE(assign_refuses),
+	KUNIT_CASE(removing_a_stranger),
+	KUNIT_CASE(children_of_a_function),
+	KUNIT_CASE(client_unplugged),
+	KUNIT_CASE(provider_unplugged),
+#ifdef CONFIG_ARCH_HAS_DMA_OPS
+	KUNIT_CASE(dma_done_in_software),
+#endif
+	KUNIT_CASE(distances),
+	KUNIT_CASE(find_nearest),
+	KUNIT_CASE(find_spreads),
+	KUNIT_CASE(provider_unbound),
+	KUNIT_CASE(attribute_text),
+	{}
+};
+
+static struct kunit_suite p2pdma_client_suite = {
+	.name = "p2pdma_client",
+	.init = client_test_init,
+	.exit = client_test_exit,
+	.test_cases = p2pdma_client_cases,
+};
+
+kunit_test_suite(p2pdma_client_suite);

@@ -1,0 +1,243 @@
+// SPDX-License-Identifier: GPL-2.0
+/*
+ * KUnit tests of mapping: p2pdma_map.c, through dma_map_sgtable()
+ */
+
+#include <kunit/test.h>
+#include <linux/dma-mapping.h>
+#include <linux/pci.h>
+#include <linux/pci-p2pdma.h>
+#include <linux/scatterlist.h>
+
+#include "../p2pdma.h"
+#include "p2pdma_fabric.h"
+
+#define DEV(slot)	PCI_DEVFN(slot, 0)
+#define BUS_OFFSET	0x1000000000ULL
+
+/*
+ *   HB (known to route)
+ *   RP - UP -- DP0 - A
+ *           \- DP1 - B
+ *   RP2 - C
+ */
+enum { HB, RP, UP, DP0, DP1, A, B, RP2, C, NR_NODES };
+
+static const struct fabric_node unknown_host[] = {
+	[HB]  = { FABRIC_ROOT_BUS, FABRIC_PCI, DEV(0) },
+	[RP]  = { FABRIC_ROOT_BUS, FABRIC_ROOT_PORT, DEV(1) },
+	[UP]  = { RP, FABRIC_UPSTREAM, DEV(0) },
+	[DP0] = { UP, FABRIC_DOWNSTREAM, DEV(0), true },
+	[DP1] = { UP, FABRIC_DOWNSTREAM, DEV(1), true },
+	[A]   = { DP0, FABRIC_ENDPOINT, DEV(0) },
+	[B]   = { DP1, FABRIC_ENDPOINT, DEV(0) },
+	[RP2] = { FABRIC_ROOT_BUS, FABRIC_ROOT_PORT, DEV(2) },
+	[C]   = { RP2, FABRIC_ENDPOINT, DEV(0) },
+};
+
+struct map_test {
+	struct fabric *fabric;
+	struct sg_table table;
+	unsigned int nents;
+};
+
+/* @host_id: of the host bridge, 0 if it isn't known */
+static void map_test_create(struct kunit *test, u32 host_id)
+{
+	struct map_test *t = kunit_kzalloc(test, sizeof(*t), GFP_KERNEL);
+	struct fabric_node nodes[NR_NODES];
+	struct pci_dev *a;
+	int i;
+
+	KUNIT_ASSERT_NOT_NULL(test, t);
+	memcpy(nodes, unknown_host, sizeof(nodes));
+	nodes[HB].id = host_id;
+	t->fabric = fabric_setup_offset(test, nodes, NR_NODES, BUS_OFFSET);
+	for (i = 0; i < NR_NODES; i++) {
+		struct pci_dev *pdev = fabric_dev(t->fabric, i);
+
+		pdev->dma_mask = DMA_BIT_MASK(64);
+		dma_set_max_seg_size(&pdev->dev, SZ_2M);
+	}
+
+	a = fabric_dev(t->fabric, A);
+	fabric_set_bar(a, 0, 0, SZ_2M);
+	fabric_set_bar(a, 2, SZ_4M, SZ_2M);
+	KUNIT_ASSERT_EQ(test, pci_p2pdma_add_resource(a, 0, 0, 0), 0);
+	KUNIT_ASSERT_EQ(test, pci_p2pdma_add_resource(a, 2, 0, 0), 0);
+	/* Takes all of both ranges: two entries of different pagemaps */
+	KUNIT_ASSERT_EQ(test, pci_p2pmem_alloc_sgl(a, &t->table.sgl, &t->nents,
+						   SZ_4M), 0);
+	KUNIT_EXPECT_EQ(test, t->nents, 2);
+	t->table.nents = t->nents;
+	t->table.orig_nents = t->nents;
+	test->priv = t;
+}
+
+static void map_test_exit(struct kunit *test)
+{
+	struct map_test *t = test->priv;
+
+	if (t)
+		pci_p2pmem_free_sgl(fabric_dev(t->fabric, A), t->table.sgl,
+				    t->nents);
+}
+
+static int map(struct map_test *t, int node)
+{
+	return dma_map_sgtable(&fabric_dev(t->fabric, node)->dev, &t->table,
+			       DMA_TO_DEVICE, 0);
+}
+
+static void unmap(struct map_test *t, int node)
+{
+	dma_unmap_sgtable(&fabric_dev(t->fabric, node)->dev, &t->table,
+			  DMA_TO_DEVICE, 0);
+}
+
+static void expect_addresses(struct kunit *test, u64 offset, bool bus)
+{
+	struct map_test *t = test->priv;
+	struct scatterlist *sg;
+	int i;
+
+	for_each_sgtable_dma_sg(&t->table, sg, i) {
+		KUNIT_EXPECT_EQ(test, sg_dma_address(sg),
+				sg_phys(sg) + offset);
+		KUNIT_EXPECT_EQ(test, sg_dma_len(sg), SZ_2M);
+		KUNIT_EXPECT_EQ(test, sg_dma_is_bus_address(sg), bus);
+	}
+}
+
+static void bus_address_with_offset(struct kunit *test)
+{
+	struct map_test *t;
+
+	map_test_create(test, 0);
+	t = test->priv;
+	KUNIT_ASSERT_EQ(test, map(t, B), 0);
+	expect_addresses(test, BUS_OFFSET, true);
+	unmap(t, B);
+}
+
+static void refused(struct kunit *test)
+{
+	struct map_test *t;
+
+	map_test_create(test, 0);
+	t = test->priv;
+	KUNIT_EXPECT_EQ(test, map(t, C), -EREMOTEIO);
+	fabric_set_acs(t->fabric, DP1, PCI_ACS_RR);
+	KUNIT_EXPECT_EQ(test, map(t, B), -EREMOTEIO);
+	fabric_set_acs(t->fabric, DP1, 0);
+	KUNIT_EXPECT_EQ(test, map(t, B), 0);
+	unmap(t, B);
+}
+
+/* Through the host the CPU's address is right, and the mask counts. */
+static void through_host(struct kunit *test)
+{
+	struct map_test *t;
+	struct pci_dev *c;
+
+	map_test_create(test, 0x09a28086);
+	t = test->priv;
+	c = fabric_dev(t->fabric, C);
+	KUNIT_ASSERT_EQ(test, map(t, C), 0);
+	expect_addresses(test, 0, false);
+	unmap(t, C);
+	c->dma_mask = DMA_BIT_MASK(32);
+	KUNIT_EXPECT_NE(test, map(t, C), 0);
+}
+
+/*
+ * A host bridge that routes posted requests only: C may write to the memory
+ * of A. A list isn't told what its clients will do, and refuses.
+ */
+static void writes_only(struct kunit *test)
+{
+	struct map_test *t;
+	struct device *dev;
+	LIST_HEAD(clients);
+
+	map_test_create(test, 0xff01fabc);
+	t = test->priv;
+	dev = &fabric_dev(t->fabric, C)->dev;
+	KUNIT_EXPECT_EQ(test, map(t, C), -EREMOTEIO);
+	KUNIT_EXPECT_EQ(test, dma_map_sgtable(dev, &t->table,
+					      DMA_BIDIRECTIONAL, 0),
+			-EREMOTEIO);
+	KUNIT_ASSERT_EQ(test, dma_map_sgtable(dev, &t->table, DMA_FROM_DEVICE,
+					      0), 0);
+	expect_addresses(test, 0, false);
+	dma_unmap_sgtable(dev, &t->table, DMA_FROM_DEVICE, 0);
+
+	KUNIT_ASSERT_EQ(test, pci_p2pdma_add_client(&clients, dev), 0);
+	KUNIT_EXPECT_EQ(test, pci_p2pdma_distance(fabric_dev(t->fabric, A),
+						  &clients), -EXDEV);
+	pci_p2pdma_client_list_free(&clients);
+}
+
+static void beyond_dma_mask(struct kunit *test)
+{
+	struct map_test *t;
+
+	map_test_create(test, 0);
+	t = test->priv;
+	/* The CPU's address would fit: it is the bus address that counts. */
+	fabric_dev(t->fabric, B)->dma_mask = FABRIC_MEM_BASE + SZ_8M;
+	KUNIT_EXPECT_EQ(test, map(t, B), -EREMOTEIO);
+}
+
+static void expect_agreement(struct kunit *test, int node)
+{
+	struct map_test *t = test->priv;
+	struct device *dev = &fabric_dev(t->fabric, node)->dev;
+	LIST_HEAD(clients);
+	bool accepted;
+
+	KUNIT_ASSERT_EQ(test, pci_p2pdma_add_client(&clients, dev), 0);
+	accepted = pci_p2pdma_assign_provider(fabric_dev(t->fabric, A),
+					      &clients);
+	pci_p2pdma_client_list_free(&clients);
+	KUNIT_EXPECT_EQ(test, map(t, node), accepted ? 0 : -EREMOTEIO);
+	if (accepted)
+		unmap(t, node);
+}
+
+/* What a list of clients says of a device, dma_map_sg() does. */
+static void agrees_with_list(struct kunit *test)
+{
+	static const u16 acs[] = { 0, PCI_ACS_RR, PCI_ACS_CR, PCI_ACS_EC };
+	struct map_test *t;
+	int i, j, node;
+
+	map_test_create(test, 0);
+	t = test->priv;
+	for (i = 0; i < ARRAY_SIZE(acs); i++) {
+		for (j = 0; j < ARRAY_SIZE(acs); j++) {
+			fabric_set_acs(t->fabric, DP0, acs[i]);
+			fabric_set_acs(t->fabric, DP1, acs[j]);
+			for (node = RP; node < NR_NODES; node++)
+				expect_agreement(test, node);
+		}
+	}
+}
+
+static struct kunit_case p2pdma_map_cases[] = {
+	KUNIT_CASE(bus_address_with_offset),
+	KUNIT_CASE(refused),
+	KUNIT_CASE(through_host),
+	KUNIT_CASE(writes_only),
+	KUNIT_CASE(beyond_dma_mask),
+	KUNIT_CASE(agrees_with_list),
+	{}
+};
+
+static struct kunit_suite p2pdma_map_suite = {
+	.name = "p2pdma_map",
+	.exit = map_test_exit,
+	.test_cases = p2pdma_map_cases,
+};
+
+kunit_test_suite(p2pdma_map_suite);

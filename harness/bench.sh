@@ -1,0 +1,21 @@
+#!/bin/bash
+# SPDX-License-Identifier: GPL-2.0
+# What the calls cost in instructions, in the untouched base kernel and in
+# ours: the same module, the same made-up hierarchies, one table.
+set -euo pipefail
+# shellcheck source=harness/lib.sh
+. "$(dirname "$0")/lib.sh"
+
+here=$root/harness
+
+"$here/deps.sh" run
+"$here/prepare.sh"
+"$here/build.sh" plain
+"$here/build.sh" untouched
+"$here/initramfs.sh" bench
+for flavour in untouched plain; do
+	step "bench-$flavour" "counting instructions in the $flavour kernel" \
+		"$here/boot.sh" "bench-$flavour" "$flavour" none \
+		"bench,$flavour" kunit.enable=0 log_buf_len=16M
+done
+python3 "$here/bench/table.py" "$logs"

@@ -1,0 +1,99 @@
+#!/bin/bash
+# SPDX-License-Identifier: GPL-2.0
+# Boot a kernel in QEMU and let the guest do one job.
+# usage: boot.sh NAME FLAVOUR TOPOLOGY JOB [kernel parameter...]
+#
+# Three serial ports: the console, which is judged for what the kernel says;
+# the report, which is the job's own; and, for "shell", the user's terminal.
+# Leaves logs/NAME.{console,report,trace} and, in .exit, how QEMU ended.
+set -euo pipefail
+# shellcheck source=harness/lib.sh
+. "$(dirname "$0")/lib.sh"
+
+name=$1 flavour=$2 topology=$3 job=$4
+shift 4
+# Seconds. The longest job of a plain kernel takes 60 (measured); a debug
+# kernel is 4 to 8 times slower. TIMEOUT overrides.
+case $flavour in
+debug*) timeout=${TIMEOUT:-900} memory=2048 ;;
+*) timeout=${TIMEOUT:-240} memory=768 ;;
+esac
+
+scratch=$(mktemp -d "$out/boot.XXXXXX")
+trap 'rm -rf "$scratch"' EXIT
+
+devices=() drives=() parameters=() counting='' monitor=''
+# Called by the topology: medium NAME, what a drive stores its data in
+medium()
+{
+	truncate -s "${DRIVE_MB:-128}M" "$scratch/$1.img"
+	drives+=(-drive "file=$scratch/$1.img,if=none,id=$1,format=raw")
+}
+
+# Called by the topology: drive NAME BUS [nvme option...]
+drive()
+{
+	local id=$1 bus=$2 options=
+	shift 2
+
+	(($#)) && options=$(printf ',%s' "$@")
+	medium "$id"
+	drives+=(-device "nvme,id=nvme-$id,serial=$id,drive=$id,bus=$bus$options")
+}
+
+[[ -f $root/harness/topologies/$topology.sh ]] ||
+	die "no such topology: $topology; there are:" \
+	    "$(cd "$root/harness/topologies" && ls | sed 's/\.sh$//' | xargs)"
+# shellcheck source=/dev/null
+. "$root/harness/topologies/$topology.sh"
+
+image=${IMAGE:-$out/$flavour/arch/x86/boot/bzImage}
+[[ -f $image ]] || die "no kernel at $image: make kernel"
+
+initrd=$out/initramfs.gz
+if [[ $job == fio* ]]; then
+	cat "$initrd" "$out/initramfs-fio.gz" >"$scratch/initrd"
+	initrd=$scratch/initrd
+fi
+
+# One instruction, one nanosecond: then a time-stamp counter counts them.
+processors=(-smp "${SMP:-2}")
+[[ -z $counting ]] || processors=(-smp 1 -icount "shift=0,sleep=off")
+
+# No 5-level page tables: while the base kernel identifies its first processor
+# it forgets for a moment that it has them, and if an interrupt comes just then
+# KASAN takes the direct map for wild memory (measured: 2 of 80 boots).
+args=(
+	-machine "$machine" -cpu "max,la57=off" -m "$memory" "${processors[@]}"
+	-display none -no-reboot -nodefaults
+	-kernel "$image" -initrd "$initrd"
+	-append "console=ttyS0,115200 panic=-1 p2pdma.job=$job p2pdma.topology=$topology ${parameters[*]} $*"
+)
+if [[ $job == shell ]]; then
+	args+=(-serial "file:$logs/$name.console" -serial mon:stdio)
+	timeout=86400
+else
+	args+=(-serial "file:$logs/$name.console"
+	       -serial "file:$logs/$name.report")
+fi
+if [[ -n ${TRACE:-} ]]; then
+	args+=(-trace "events=$root/harness/trace-events,file=$logs/$name.trace")
+fi
+
+mkdir -p "$logs"
+rm -f "$logs/$name".{console,report,trace,exit}
+: >"$logs/$name.report"
+helper=
+if [[ -n $monitor ]]; then
+	args+=(-chardev "socket,id=monitor,path=$scratch/monitor,server=on,wait=off"
+	       -mon "chardev=monitor,mode=readline")
+	"$root/harness/monitor.py" "$logs/$name.report" "$scratch/monitor" \
+		2>"$logs/$name.monitor" &
+	helper=$!
+fi
+status=0
+timeout --foreground --kill-after=10 "$timeout" \
+	qemu-system-x86_64 "${args[@]}" "${devices[@]}" "${drives[@]}" ||
+	status=$?
+[[ -z $helper ]] || kill "$helper" 2>/dev/null || true
+printf '%s\n' "$status" >"$logs/$name.exit"

@@ -1,0 +1,69 @@
+#!/bin/bash
+# SPDX-License-Identifier: GPL-2.0
+# Build a kernel of the prepared tree.
+# usage: build.sh plain|debug|off|untouched|coverage
+#   off: like plain, with CONFIG_PCI_P2PDMA=n
+#   untouched: the base as it is, for comparison
+#   coverage: like plain, with gcov for our files
+set -euo pipefail
+# shellcheck source=harness/lib.sh
+. "$(dirname "$0")/lib.sh"
+
+flavour=${1:-plain}
+configs=$root/harness/configs
+case $flavour in
+plain) fragments=("$configs/plain.config") ;;
+debug) fragments=("$configs/plain.config" "$configs/debug.config") ;;
+off) fragments=("$configs/plain.config" "$configs/off.config") ;;
+untouched) fragments=("$configs/plain.config" "$configs/untouched.config") ;;
+coverage) fragments=("$configs/plain.config" "$configs/coverage.config") ;;
+*) die "usage: build.sh plain|debug|off|untouched|coverage" ;;
+esac
+
+# "GCOV_PROFILE_x.o=y" for each of our files is a variable of the kernel's make.
+variables=()
+[[ $flavour != coverage ]] || mapfile -t variables < <(
+	cd "$root/drivers/pci" && find . -maxdepth 1 -name 'p2pdma*.c' \
+		-printf 'GCOV_PROFILE_%f\n' | sed 's/c$/o=y/')
+
+# olddefconfig drops what it can't have without a word.
+verify_config()
+{
+	python3 - "$out/$flavour/.config" "${fragments[@]}" <<'EOF'
+import re, sys
+
+def read(path):
+    for line in open(path):
+        m = re.match(r"(?:# )?(CONFIG_\w+)(?:=(.*)| is not set)$", line)
+        if m:
+            yield m[1], m[2] or "n"
+
+got, want = dict(read(sys.argv[1])), {}
+for fragment in sys.argv[2:]:
+    want.update(read(fragment))
+lost = [f"{k}={v}, got {got.get(k, 'n')}" for k, v in want.items()
+        if got.get(k, "n") != v]
+if lost:
+    sys.exit("wanted " + "; wanted ".join(lost))
+EOF
+}
+
+configure()
+{
+	local stamp
+
+	mkdir -p "$out/$flavour"
+	stamp=$(cat "${fragments[@]}" "$(tree_of "$flavour")/drivers/pci/Kconfig" \
+		"$tree/Makefile" | sha256sum)
+	[[ -f $out/$flavour/.config && -f $out/$flavour/config.stamp &&
+	   $(cat "$out/$flavour/config.stamp") == "$stamp" ]] && return
+	kernel_make "$flavour" -s tinyconfig
+	cat "${fragments[@]}" >>"$out/$flavour/.config"
+	kernel_make "$flavour" -s olddefconfig
+	verify_config
+	printf '%s\n' "$stamp" >"$out/$flavour/config.stamp"
+}
+
+step "config-$flavour" "configuring the $flavour kernel" configure
+step "build-$flavour" "building the $flavour kernel with $jobs jobs" \
+	kernel_make "$flavour" "${variables[@]}" bzImage modules

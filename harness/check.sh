@@ -1,0 +1,173 @@
+#!/bin/bash
+# SPDX-License-Identifier: GPL-2.0
+# All that CI runs. Goes on after a failure, so that one run tells everything;
+# only what nothing can go on without ends it.
+set -euo pipefail
+# shellcheck source=harness/tests.sh
+. "$(dirname "$0")/tests.sh"
+
+here=$root/harness
+
+lint()
+{
+	local gates
+
+	KEEP_GOING=1 "$here/lint.sh" 2>&1 | tee "$logs/lint.log" || true
+	gates=$(grep '^lint: ' "$logs/lint.log" || echo 'lint: 0 passed, 1 failed')
+	read -r _ p _ f _ <<<"$gates"
+	((passed += p, failed += f)) || true
+	((f == 0)) || failures+=("lint")
+}
+
+# guest_tests FLAVOUR: everything that runs in a guest
+guest_tests()
+{
+	guest_kunit "$1"
+	guest_job "$1" switch selftest,p2pmem_sysfs
+	guest_job "$1" switch selftest,p2pmem_copy
+	guest_job "$1" switch selftest,p2pmem_lifecycle
+	guest_job "$1" switch selftest,p2pmem_query
+	guest_job "$1" switch acs
+	guest_job "$1" switch tool
+	guest_job "$1" roots selftest,p2pmem_copy
+	guest_job "$1" iommu selftest,p2pmem_copy
+	guest_job "$1" allowed selftest,p2pmem_copy
+	guest_job "$1" allowed-iommu selftest,p2pmem_copy
+	guest_job "$1" switch fio
+	guest_job "$1" switch reset
+	guest_job "$1" sriov sriov
+	# The base's pciehp takes its reset lock and the rescan lock in both
+	# orders when a switch port is unplugged from: lockdep is right to say
+	# so, but it isn't our concern.
+	guest_job "$1" plug unplug lockdep.prove_locking=0
+	guest_job "$1" switch nvmet
+	guest_job "$1" roots nvmet
+}
+
+# What the tool in the guest has dumped, shown here: JSON is JSON, and damage
+# of any one byte ends in a result or in an error.
+tool_offline()
+{
+	local tool=$out/tools-pci/lsp2pdma dump=$logs/tool.dump i status
+
+	say "- lsp2pdma on a dump from the guest"
+	sed -n '/^# dump begins/,/^# end$/s/^# //p' \
+		"$logs/tool-plain-switch.report" | tail -n +2 >"$dump"
+	for i in matrix tree; do
+		check "JSON of $i" eval \
+			'"$tool" -j -r "$dump" $i | python3 -m json.tool >"$logs/tool.json"'
+	done
+	for ((i = 0; i < 200; i++)); do
+		python3 "$here/damage.py" "$i" <"$dump" >"$logs/tool.damaged"
+		status=0
+		"$tool" -r "$logs/tool.damaged" tree >"$logs/tool.out" 2>&1 ||
+			status=$?
+		((status == 0 || status == 6)) && continue
+		check "damaged dump $i: exit status $status" false
+	done
+	check "200 damaged dumps" true
+}
+
+# The harness must see what goes wrong.
+controls()
+{
+	say "- negative controls of the harness"
+	must_be fail plain control,fail
+	must_be skip plain control,skip
+	must_be none plain control,short
+	must_be none plain control,empty
+	must_be hang plain control,hang TIMEOUT=20
+	must_be oops plain control,oops
+	must_be warn plain control,warn
+}
+
+# Each suite must see the defect that its break puts in: kernels are built one
+# after another from the same tree, and the tree is mended at the end.
+breaks()
+{
+	local patch name
+
+	say "- deliberate breaks, one for each suite"
+	for patch in "$here"/breaks/*.patch; do
+		name=$(basename "$patch" .patch)
+		if build_break "$name" >"$logs/break-$name.log" 2>&1; then
+			boot_break "$name" "$patch"
+		else
+			check "break $name builds (log: $logs/break-$name.log)" false
+		fi
+	done
+	must "$here/prepare.sh"
+	must "$here/build.sh" plain
+}
+
+build_break()
+{
+	BREAK=$1 "$here/prepare.sh" && "$here/build.sh" plain
+}
+
+# boot_break NAME PATCH: the patch says which suite sees it, and as what
+boot_break()
+{
+	local name=break-$1 suite expect topology job options judging=()
+
+	suite=$(sed -n 's/^Suite: //p' "$2")
+	expect=$(sed -n 's/^Expect: //p' "$2")
+	topology=$(sed -n 's/^Topology: //p' "$2")
+	case $suite in
+	p2pdma_*)
+		job=kunit
+		topology=bare
+		options=("kunit.filter_glob=$suite")
+		;;
+	*)
+		job=selftest,$suite
+		options=(kunit.enable=0)
+		;;
+	esac
+	TIMEOUT=60 "$here/boot.sh" "$name" plain "${topology:-switch}" "$job" \
+		"${options[@]}"
+	[[ $job != kunit ]] || judging=(--kunit)
+	check "break $1: $suite turns red" \
+		judged_as "${expect:-fail}" "$name" "${judging[@]}"
+}
+
+# What nothing can go on without: counted, and then it is over.
+must()
+{
+	"$@" && return
+	((++failed))
+	failures+=("$*")
+	verdict
+	exit 1
+}
+
+mkdir -p "$logs"
+must "$here/deps.sh" check
+must "$here/prepare.sh"
+lint
+must "$here/build.sh" plain
+must "$here/initramfs.sh" full
+
+guest_tests plain
+for topology in cascade hosts bridge pc pc-root; do
+	guest_job plain "$topology" selftest,p2pmem_copy
+done
+tool_offline
+guest_job plain allowed allow \
+	"pci=p2pdma_allow_host=8086;8086:29c0x;:29c0;0:29c0;18086:29c0;1234:5678;8086:29c0,noaer"
+controls
+breaks
+
+must "$here/build.sh" off
+guest_job off switch off
+
+must "$here/build.sh" debug
+must "$here/initramfs.sh" full
+guest_tests debug
+guest_job debug shm fault
+guest_job debug switch trace
+say "- negative controls of the debug kernel"
+must_be leak debug control,leak
+must_be oops debug control,oops
+
+verdict

@@ -1,0 +1,51 @@
+#!/bin/bash
+# SPDX-License-Identifier: GPL-2.0
+# Install the Debian packages that are missing, or say how to.
+# usage: deps.sh run|check
+set -euo pipefail
+# shellcheck source=harness/lib.sh
+. "$(dirname "$0")/lib.sh"
+load_base
+
+run_packages=(
+	"$base_package" bc bison busybox-static bzip2 ccache cpio flex gcc git
+	kmod libc6-dev libelf-dev libssl-dev make patch perl python3
+	qemu-system-x86 rsync xz-utils
+)
+check_packages=(
+	"${run_packages[@]}" coccinelle fio libpci-dev nvme-cli pciutils
+	pkg-config shellcheck sparse
+)
+
+missing()
+{
+	local package
+
+	for package in "$@"; do
+		dpkg-query -W -f '${Status}' "$package" 2>/dev/null |
+			grep -q 'ok installed' || printf '%s ' "$package"
+	done
+}
+
+install_missing()
+{
+	apt-get update && DEBIAN_FRONTEND=noninteractive \
+		apt-get install -y --no-install-recommends "$@"
+}
+
+case ${1:-} in
+run) wanted=("${run_packages[@]}") ;;
+check) wanted=("${check_packages[@]}") ;;
+*) die "usage: deps.sh run|check" ;;
+esac
+
+read -r -a lacking <<<"$(missing "${wanted[@]}")"
+((${#lacking[@]})) || exit 0
+command -v apt-get >/dev/null ||
+	die "needs Debian; missing packages: ${lacking[*]}"
+if ((EUID)); then
+	say "Missing packages. Please run:"
+	say "    sudo apt-get update && sudo apt-get install --no-install-recommends ${lacking[*]}"
+	exit 1
+fi
+step "deps" "installing ${lacking[*]}" install_missing "${lacking[@]}"

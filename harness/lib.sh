@@ -1,0 +1,103 @@
+# shellcheck shell=bash
+# SPDX-License-Identifier: GPL-2.0
+# What every script of the harness uses. Sourced, after "set -euo pipefail".
+
+# shellcheck disable=SC2034	# used by those who source this
+root=$(cd "$(dirname "${BASH_SOURCE[0]}")/.." && pwd)
+base=${BASE:-6.12}
+out=$root/out/$base
+logs=$out/logs
+tree=$out/tree
+jobs=${J:-$(($(nproc) + 1))}
+
+say()
+{
+	printf '%s\n' "$*"
+}
+
+die()
+{
+	printf 'error: %s\n' "$*" >&2
+	exit 1
+}
+
+# The names that bases/*.env set
+base_package='' base_tarball='' base_removed=()
+
+load_base()
+{
+	[[ -f $root/bases/$base.env ]] ||
+		die "no such base: $base; there are: $(cd "$root/bases" && ls)"
+	# shellcheck source=bases/6.12.env
+	. "$root/bases/$base.env"
+}
+
+# A long step: "step NAME TEXT COMMAND..." sends the command's output to
+# logs/NAME.log, shows that it is alive, and on failure shows the end.
+step()
+{
+	local name=$1 text=$2 log=$logs/$1.log start=$SECONDS pid status=0
+	local shown=0
+	shift 2
+
+	mkdir -p "$logs"
+	say "- $text"
+	"$@" >"$log" 2>&1 </dev/null &
+	pid=$!
+	while kill -0 "$pid" 2>/dev/null; do
+		sleep 0.2
+		if ((SECONDS - start >= shown + 15)); then
+			shown=$((SECONDS - start))
+			say "  ... ${shown} s, $(progress "$log")"
+		fi
+	done
+	wait "$pid" || status=$?
+	if ((status)); then
+		say "FAILED ($text), exit status $status; the end of its log:"
+		tail -n 25 "$log" | sed 's/^/    /'
+		say "the whole log: $log"
+		return "$status"
+	fi
+	say "  done in $((SECONDS - start)) s"
+}
+
+# What a log says of how far the step is
+progress()
+{
+	local compiled
+
+	compiled=$(grep -c '^  \(CC\|AS\|LD\|AR\)' "$1" || true)
+	if ((compiled)); then
+		printf '%s objects' "$compiled"
+	else
+		tail -n 1 "$1" | cut -c1-60
+	fi
+}
+
+# The sources of a build
+tree_of()
+{
+	if [[ $1 == untouched ]]; then
+		printf '%s\n' "$out/base"
+	else
+		printf '%s\n' "$tree"
+	fi
+}
+
+# make in the prepared tree, for the build NAME, with ccache.
+kernel_make()
+{
+	local name=$1
+	shift
+
+	# Paths under out/ are hashed relative to it, so that a fresh clone
+	# elsewhere finds what another one has compiled. Depend mode: what is
+	# not in the cache costs no second run of the preprocessor.
+	CCACHE_BASEDIR=$out CCACHE_NOHASHDIR=1 CCACHE_DEPEND=1 \
+	CCACHE_MAXSIZE=${CCACHE_MAXSIZE:-10G} \
+	CCACHE_IGNOREOPTIONS='-fmacro-prefix-map=*' \
+	KBUILD_BUILD_TIMESTAMP='2026-01-01' KBUILD_BUILD_USER=kbuild \
+	KBUILD_BUILD_HOST=harness \
+		make -C "$(tree_of "$name")" O="$out/$name" -j"$jobs" \
+		CC='ccache gcc' HOSTCC='ccache gcc' "$@"
+}

@@ -1,0 +1,194 @@
+#!/bin/bash
+# SPDX-License-Identifier: GPL-2.0
+# The gates that need no running kernel, cheapest first. Each one has an exit
+# code of its own (see the table at the end); the first that fails ends it,
+# unless KEEP_GOING is set.
+set -euo pipefail
+# shellcheck source=harness/lib.sh
+. "$(dirname "$0")/lib.sh"
+
+cd "$root"
+mkdir -p "$logs"
+
+files()
+{
+	git ls-files --cached --others --exclude-standard -- "$@" |
+		while IFS= read -r f; do
+			[[ ! -f $f ]] || printf '%s\n' "$f"
+		done
+}
+
+# Files with a shebang of a shell, and those that such files source
+shell_files()
+{
+	files harness .ci | while IFS= read -r f; do
+		head -n 1 "$f" | grep -qE '^#!.*\b(ba)?sh$|^# shellcheck shell=' &&
+			printf '%s\n' "$f"
+	done
+}
+
+gate_spdx()
+{
+	local f bad=0
+
+	while IFS= read -r f; do
+		case $f in
+		COPYING | *.patch | .editorconfig | */skips/* | */.gitignore | .gitignore) continue ;;
+		*/configs/* | */config | */.kunitconfig | */trace-events | *.env | README.md) continue ;;
+		esac
+		head -n 3 "$f" | grep -q SPDX-License-Identifier ||
+			{ say "$f: no SPDX line"; bad=1; }
+	done < <(files .)
+	return "$bad"
+}
+
+gate_shellcheck()
+{
+	local list
+
+	mapfile -t list < <(shell_files)
+	((${#list[@]})) && shellcheck -x -S warning "${list[@]}"
+}
+
+# Checks that want a look at other files are run in the tree.
+checkpatch()
+{
+	perl "$tree/scripts/checkpatch.pl" --root="$tree" --strict --terse \
+		--show-types --no-summary "$@" 2>/dev/null
+}
+
+# What stands, and why. FILE_PATH_CHANGES: MAINTAINERS is the series' affair.
+# COMMIT_MESSAGE, MISSING_SIGN_OFF: so are they. SPDX_LICENSE_TAG: wants Python
+# modules that aren't installed; gate_spdx looks at it.
+ignored=FILE_PATH_CHANGES,COMMIT_MESSAGE,MISSING_SIGN_OFF,SPDX_LICENSE_TAG
+# VOLATILE: memory that a device writes, seen from user space. BRACES: the
+# EXPECT macros of kselftest_harness.h end in an optional block.
+ignored_in_programs=VOLATILE,BRACES
+# In trace headers the macros' arguments stand as the kernel's others do.
+ignored_in_traces=PARENTHESIS_ALIGNMENT,OPEN_ENDED_LINE
+
+gate_checkpatch()
+{
+	local f bad=0
+
+	while IFS= read -r f; do
+		checkpatch --ignore "$ignored" -f "$f" || bad=1
+	done < <(files 'drivers/*.[ch]' 'include/*.h' | grep -v '^include/trace/')
+	while IFS= read -r f; do
+		checkpatch --ignore "$ignored,$ignored_in_traces" -f "$f" || bad=1
+	done < <(files 'include/trace/*.h')
+	while IFS= read -r f; do
+		checkpatch --ignore "$ignored,$ignored_in_programs" -f "$f" || bad=1
+	done < <(files 'tools/*.[ch]' 'harness/*.c')
+	while IFS= read -r f; do
+		# From standard input: what git knows it takes for a source
+		checkpatch --ignore "$ignored" --no-signoff - <"$f" |
+			sed "s|^-:|$f:|" || bad=1
+	done < <(files 'patches/*.patch')
+	return "$bad"
+}
+
+# A deliberate break that the sources have grown away from breaks nothing.
+gate_breaks()
+{
+	local patch
+
+	for patch in "$root"/harness/breaks/*.patch; do
+		patch -d "$out/stage" -p1 -F0 -s --dry-run -r - <"$patch" ||
+			{ say "$patch does not apply"; return 1; }
+	done
+}
+
+gate_kernel_doc()
+{
+	local list
+
+	mapfile -t list < <(files 'drivers/pci/*.[ch]' 'include/*.h')
+	perl "$tree/scripts/kernel-doc" -none -Wall -Werror "${list[@]}"
+}
+
+# Everything of ours that is compiled into a kernel
+objects()
+{
+	(cd "$root" && files 'drivers/pci/*.c') | sed 's/c$/o/'
+}
+
+gate_w1()
+{
+	local list
+
+	mapfile -t list < <(objects)
+	(cd "$tree" && touch -c "${list[@]/%.o/.c}")
+	CCACHE_DISABLE=1 kernel_make plain W=1 "${list[@]}" 2>&1 |
+		tee "$logs/w1.out"
+	! grep -E 'warning:|error:' "$logs/w1.out"
+}
+
+gate_sparse()
+{
+	local list
+
+	mapfile -t list < <(objects)
+	kernel_make plain C=2 CF=-D__CHECK_ENDIAN__ "${list[@]}" 2>&1 |
+		tee "$logs/sparse.out"
+	! grep -E 'drivers/pci/(p2pdma|tests/)[^ ]*: (warning|error)' \
+		"$logs/sparse.out"
+}
+
+# The base's semantic patches on our files. "make coccicheck" would go over the
+# whole directory, and ends at the two scripts that want an OCaml compiler.
+gate_coccicheck()
+{
+	local list script needs_ocaml=0
+
+	mapfile -t list < <(files 'drivers/pci/*.c')
+	cd "$tree"
+	: >"$logs/cocci.out"
+	while IFS= read -r script; do
+		if grep -q 'ocaml' "$script"; then
+			((++needs_ocaml))
+			continue
+		fi
+		spatch -D report --no-show-diff --very-quiet --timeout 60 \
+			--cocci-file "$script" "${list[@]}" \
+			2>/dev/null >>"$logs/cocci.out" || return 1
+	done < <(find scripts/coccinelle -name '*.cocci' | sort)
+	say "$needs_ocaml scripts want OCaml and were left out"
+	cat "$logs/cocci.out"
+	[[ ! -s $logs/cocci.out ]]
+}
+
+passed=0 failed=0
+# gate EXIT-CODE NAME
+gate()
+{
+	local code=$1 name=$2
+
+	if "gate_$name" >"$logs/lint-$name.log" 2>&1; then
+		say "  ok: $name"
+		((++passed))
+		return
+	fi
+	((++failed))
+	say "  not ok: $name"
+	tail -n 20 "$logs/lint-$name.log" | sed 's/^/    /'
+	say "  the whole log: $logs/lint-$name.log"
+	[[ -n ${KEEP_GOING:-} ]] || exit "$code"
+}
+
+say "Lint ($base)"
+gate 10 spdx
+gate 11 shellcheck
+gate 12 checkpatch
+gate 13 kernel_doc
+gate 17 breaks
+if [[ ${1:-} == fast ]]; then
+	say "lint: $passed passed, $failed failed"
+	exit $((failed ? 1 : 0))
+fi
+"$root/harness/build.sh" plain
+gate 14 w1
+gate 15 sparse
+gate 16 coccicheck
+say "lint: $passed passed, $failed failed"
+exit $((failed ? 1 : 0))

@@ -1,0 +1,154 @@
+#!/bin/bash
+# SPDX-License-Identifier: GPL-2.0
+# Prepare the kernel tree: the base, less the engine that we replace, plus our
+# files and our patches.
+#
+#   out/BASE/base    the base as Debian ships it, never written
+#   out/BASE/stage   our files, and the files that we patch, patched
+#   out/BASE/tree    base with stage laid over it: what is built
+#
+# What goes into the tree is compared by content, so that an edit rebuilds
+# only what depends on it.
+set -euo pipefail
+# shellcheck source=harness/lib.sh
+. "$(dirname "$0")/lib.sh"
+load_base
+
+pristine=$out/base
+stage=$out/stage
+manifest=$out/manifest
+
+# Directories of this repository that are a slice of the kernel tree
+slices=(Documentation drivers include tools)
+
+check_version()
+{
+	local version sum
+
+	[[ -f $base_tarball ]] || die "$base_tarball is missing: make deps"
+	version=$(dpkg-query -W -f '${Version}' "$base_package")
+	if [[ -z ${base_tested[$version]:-} ]]; then
+		say "  notice: $base_package $version has not been tested yet;" \
+		    "tested: ${!base_tested[*]}"
+		return
+	fi
+	sum=$(sha256sum "$base_tarball" | cut -d' ' -f1)
+	[[ $sum == "${base_tested[$version]}" ]] ||
+		die "$base_tarball differs from that of $base_package $version;" \
+		    "try: apt-get install --reinstall $base_package"
+}
+
+unpack()
+{
+	rm -rf "$out/base.new" "$pristine" "$tree"
+	mkdir -p "$out/base.new"
+	tar -C "$out/base.new" --strip-components=1 -xf "$base_tarball"
+	mv "$out/base.new" "$pristine"
+}
+
+# The base is unpacked once for each version of the package.
+ensure_base()
+{
+	local stamp
+
+	stamp=$(stat -c '%s %Y' "$base_tarball" 2>/dev/null || true)
+	[[ -n $stamp && -f $out/base.stamp &&
+	   $(cat "$out/base.stamp") == "$stamp" && -d $pristine ]] && return
+	check_version
+	rm -f "$out/base.stamp" "$manifest"
+	step unpack "unpacking $base_tarball" unpack
+	stat -c '%s %Y' "$base_tarball" >"$out/base.stamp"
+}
+
+# Hard links: a file of the tree is only ever replaced, never written. A tree
+# that something was built in is no good for builds outside of it.
+ensure_tree()
+{
+	[[ -f $manifest && -d $tree && ! -e $tree/.config &&
+	   ! -e $tree/include/config ]] && return
+	rm -rf "$tree" "$out/tree.new"
+	cp -al "$pristine" "$out/tree.new"
+	mv "$out/tree.new" "$tree"
+	: >"$manifest"
+}
+
+# Sets patches: those of all bases, those of this one, and, as a negative
+# control, a defect that a suite must find
+list_patches()
+{
+	shopt -s nullglob
+	patches=("$root"/patches/common/*.patch "$root/patches/$base"/*.patch)
+	shopt -u nullglob
+	((${#patches[@]})) || die "there are no patches for $base"
+	[[ -z ${BREAK:-} ]] || patches+=("$root/harness/breaks/$BREAK.patch")
+}
+
+stage_files()
+{
+	local slice file patch
+
+	rm -rf "$stage"
+	mkdir -p "$stage"
+	for slice in "${slices[@]}"; do
+		[[ -d $root/$slice ]] && cp -a "$root/$slice" "$stage/"
+	done
+	while IFS= read -r file; do
+		[[ ! -e $pristine/$file ||
+		   " ${base_removed[*]} " == *" $file "* ]] ||
+			die "$file exists in the base: it wants a patch"
+	done < <(cd "$stage" && find . -type f -printf '%P\n')
+
+	list_patches
+	for patch in "${patches[@]}"; do
+		while IFS= read -r file; do
+			[[ -e $stage/$file ]] && continue
+			mkdir -p "$stage/$(dirname "$file")"
+			cp -a "$pristine/$file" "$stage/$file"
+		done < <(sed -n 's|^--- a/||p' "$patch")
+		patch -d "$stage" -p1 -F0 -s -N --no-backup-if-mismatch \
+			-r - <"$patch" ||
+			die "$patch does not apply to $base_package" \
+			    "$(dpkg-query -W -f '${Version}' "$base_package")"
+	done
+}
+
+# Everything of ours that the tree had before and has no more
+drop_stale()
+{
+	local file
+
+	while IFS= read -r file; do
+		[[ -e $stage/$file ]] && continue
+		rm -f "$tree/$file"
+		[[ -e $pristine/$file ]] && cp -al "$pristine/$file" "$tree/$file"
+	done <"$manifest"
+	for file in "${base_removed[@]}"; do
+		[[ -e $stage/$file ]] || rm -f "$tree/$file"
+	done
+}
+
+lay_over()
+{
+	local updated
+
+	drop_stale
+	# First, so that an interrupted run is mended by the next
+	(cd "$stage" && find . -type f -printf '%P\n') >>"$manifest"
+	rsync -rlp --checksum --out-format=%n "$stage/" "$tree/" >"$out/updated"
+	mapfile -t updated < <(grep -v '/$' "$out/updated")
+	if ((${#updated[@]} > 8)); then
+		say "  ${#updated[@]} files updated"
+	elif ((${#updated[@]})); then
+		printf '  updated %s\n' "${updated[@]}"
+	fi
+	(cd "$stage" && find . -type f -printf '%P\n') >"$manifest"
+}
+
+mkdir -p "$out"
+exec 9>"$out/prepare.lock"
+flock 9
+say "Preparing the kernel tree ($base)"
+ensure_base
+ensure_tree
+stage_files
+lay_over

@@ -1,0 +1,7 @@
+# shellcheck shell=bash disable=SC2034,SC2154
+# SPDX-License-Identifier: GPL-2.0
+# The switch, an IOMMU, and a host bridge that is allowed: what ACS redirects
+# goes through the host bridge, with addresses that the IOMMU translates.
+# shellcheck source=harness/topologies/iommu.sh
+. "$root/harness/topologies/iommu.sh"
+parameters+=(pci=p2pdma_allow_host=8086:29c0)

@@ -1,0 +1,7 @@
+# shellcheck shell=bash disable=SC2034,SC2154
+# SPDX-License-Identifier: GPL-2.0
+# Three root ports, and an operator who knows that QEMU's host bridge routes
+# peer to peer: every pair goes through it.
+# shellcheck source=harness/topologies/roots.sh
+. "$root/harness/topologies/roots.sh"
+parameters=(pci=p2pdma_allow_host=8086:29c0)

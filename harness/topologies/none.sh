@@ -1,0 +1,6 @@
+# shellcheck shell=bash disable=SC2034
+# SPDX-License-Identifier: GPL-2.0
+# Nothing but what the machine has anyway, and one processor whose time-stamp
+# counter counts instructions: for benchmarks on made-up hierarchies.
+machine=q35
+counting=1

@@ -1,0 +1,23 @@
+# shellcheck shell=bash disable=SC2034,SC2054,SC2154
+# SPDX-License-Identifier: GPL-2.0
+# The switch; the source is a drive with two virtual functions, without ACS.
+#
+#   root bus
+#    `- rp0 - up0 -- dp0 - nvme "provider"   (16 MiB CMB)
+#                 |- dp1 - nvme "source", SR-IOV
+#                 `- dp2 - nvme "target"
+machine=q35
+devices=(
+	-device pcie-root-port,id=rp0,chassis=1,slot=1
+	-device x3130-upstream,id=up0,bus=rp0
+	-device pcie-root-port,id=dp0,bus=up0,chassis=2,slot=0,multifunction=on
+	-device pcie-root-port,id=dp1,bus=up0,chassis=3,slot=1
+	-device pcie-root-port,id=dp2,bus=up0,chassis=4,slot=2
+	-device nvme-subsys,id=subsys0,nqn=p2pdma-sriov
+	-device nvme,id=nvme-source,serial=source,bus=dp1,subsys=subsys0,max_ioqpairs=6,msix_qsize=7,sriov_max_vfs=2,sriov_vq_flexible=4,sriov_vi_flexible=2
+)
+drive provider dp0 cmb_size_mb=16
+drive target dp2
+medium source
+devices+=("${drives[@]: -2}" -device nvme-ns,drive=source,nsid=1,shared=on,bus=nvme-source)
+drives=("${drives[@]:0:${#drives[@]}-2}")

@@ -1,0 +1,20 @@
+# shellcheck shell=bash disable=SC2034,SC2054,SC2154
+# SPDX-License-Identifier: GPL-2.0
+# One switch; a drive with 16 MiB of controller memory, and two without.
+# The switch ports are QEMU's root ports: those have an ACS capability.
+#
+#   root bus
+#    `- rp0 - up0 -- dp0 - nvme "provider"   (16 MiB CMB)
+#                 |- dp1 - nvme "source"
+#                 `- dp2 - nvme "target"
+machine=q35
+devices=(
+	-device pcie-root-port,id=rp0,chassis=1,slot=1
+	-device x3130-upstream,id=up0,bus=rp0
+	-device pcie-root-port,id=dp0,bus=up0,chassis=2,slot=0,multifunction=on
+	-device pcie-root-port,id=dp1,bus=up0,chassis=3,slot=1
+	-device pcie-root-port,id=dp2,bus=up0,chassis=4,slot=2
+)
+drive provider dp0 cmb_size_mb=16
+drive source dp1
+drive target dp2

@@ -1,0 +1,140 @@
+/* SPDX-License-Identifier: GPL-2.0 */
+/*
+ * What the tests and the copy tool share: finding the devices, and a pattern
+ * that can be checked word by word
+ *
+ * The tests write to drives, so they don't look for devices themselves. The
+ * caller names them:
+ *
+ *   P2PMEM_PROVIDER   PCI address of a device with peer-to-peer memory
+ *   P2PMEM_SOURCE     block device whose content may be overwritten
+ *   P2PMEM_TARGET     likewise, another one
+ *   P2PMEM_REACHABLE  1 if both drives reach the provider, 0 if they don't
+ */
+#ifndef _P2PMEM_H
+#define _P2PMEM_H
+
+#include <errno.h>
+#include <fcntl.h>
+#include <stdbool.h>
+#include <stdint.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/mman.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#define PAGE	4096UL
+#define MIB	(1024UL * 1024)
+
+static inline const char *p2pmem_env(const char *name)
+{
+	const char *value = getenv(name);
+
+	return value && *value ? value : NULL;
+}
+
+/* Path of a file of a PCI device in sysfs; valid until the next call but one */
+static inline const char *p2pmem_path(const char *bdf, const char *file)
+{
+	static char path[2][256];
+	static int turn;
+
+	turn = !turn;
+	snprintf(path[turn], sizeof(path[turn]), "/sys/bus/pci/devices/%s/%s",
+		 bdf, file);
+	return path[turn];
+}
+
+/* The number in a file, -1 if there is none */
+static inline long long p2pmem_read(const char *path)
+{
+	long long value;
+	FILE *file = fopen(path, "r");
+
+	if (!file)
+		return -1;
+	if (fscanf(file, "%lli", &value) != 1)
+		value = -1;
+	fclose(file);
+	return value;
+}
+
+static inline int p2pmem_write(const char *path, const char *text)
+{
+	int error = 0, fd = open(path, O_WRONLY);
+
+	if (fd < 0)
+		return -errno;
+	if (write(fd, text, strlen(text)) < 0)
+		error = -errno;
+	close(fd);
+	return error;
+}
+
+static inline long long p2pmem_available(const char *bdf)
+{
+	return p2pmem_read(p2pmem_path(bdf, "p2pmem/available"));
+}
+
+/* A new mapping of @size bytes, or MAP_FAILED and errno */
+static inline void *p2pmem_map(const char *bdf, size_t size)
+{
+	int saved, fd = open(p2pmem_path(bdf, "p2pmem/allocate"), O_RDWR);
+	void *addr;
+
+	if (fd < 0)
+		return MAP_FAILED;
+	addr = mmap(NULL, size, PROT_READ | PROT_WRITE, MAP_SHARED, fd, 0);
+	saved = errno;
+	close(fd);
+	errno = saved;
+	return addr;
+}
+
+/* Word @i of the pattern @seed (splitmix64) */
+static inline uint64_t p2pmem_word(uint64_t seed, uint64_t i)
+{
+	uint64_t z = seed + (i + 1) * 0x9e3779b97f4a7c15ULL;
+
+	z = (z ^ (z >> 30)) * 0xbf58476d1ce4e5b9ULL;
+	z = (z ^ (z >> 27)) * 0x94d049bb133111ebULL;
+	return z ^ (z >> 31);
+}
+
+static inline void p2pmem_fill(void *addr, size_t size, uint64_t seed,
+			       uint64_t first)
+{
+	volatile uint64_t *word = addr;
+	size_t i;
+
+	for (i = 0; i < size / 8; i++)
+		word[i] = p2pmem_word(seed, first + i);
+}
+
+/* Bytes that are as they should be, up to the first word that isn't */
+static inline size_t p2pmem_match(const void *addr, size_t size, uint64_t seed,
+				  uint64_t first)
+{
+	const volatile uint64_t *word = addr;
+	size_t i;
+
+	for (i = 0; i < size / 8; i++)
+		if (word[i] != p2pmem_word(seed, first + i))
+			break;
+	return i * 8;
+}
+
+static inline bool p2pmem_is_zero(const void *addr, size_t size)
+{
+	const volatile uint64_t *word = addr;
+	size_t i;
+
+	for (i = 0; i < size / 8; i++)
+		if (word[i])
+			return false;
+	return true;
+}
+
+#endif /* _P2PMEM_H */

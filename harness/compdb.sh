@@ -22,7 +22,8 @@ for entry in json.load(open(path)):
         tree)
     if os.path.exists(os.path.join(root, name)):
         entry["file"] = os.path.join(root, name)
-        entry["command"] = entry["command"].replace("ccache gcc", "gcc", 1)
+        entry["command"] = entry["command"].replace(
+            os.path.join(root, "harness/cc.sh"), "gcc", 1)
         head, _, _ = entry["command"].rpartition(" ")
         entry["command"] = head + " " + entry["file"]
         ours.append(entry)

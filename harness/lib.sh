@@ -97,7 +97,7 @@ kernel_make()
 	CCACHE_MAXSIZE=${CCACHE_MAXSIZE:-10G} \
 	CCACHE_IGNOREOPTIONS='-fmacro-prefix-map=*' \
 	KBUILD_BUILD_TIMESTAMP='2026-01-01' KBUILD_BUILD_USER=kbuild \
-	KBUILD_BUILD_HOST=harness \
+	KBUILD_BUILD_HOST=harness KBUILD_BUILD_VERSION=1 \
 		make -C "$(tree_of "$name")" O="$out/$name" -j"$jobs" \
-		CC='ccache gcc' HOSTCC='ccache gcc' "$@"
+		CC="$root/harness/cc.sh" HOSTCC='ccache gcc' "$@"
 }

@@ -127,17 +127,6 @@ drop_stale()
 	done
 }
 
-# What is built from a file that has changed goes, so that no clock that was
-# set back and no file system that is late with times makes it pass for fresh.
-drop_objects()
-{
-	local file
-
-	for file; do
-		[[ $file != *.c ]] || rm -f "$out"/*/"${file%.c}.o"
-	done
-}
-
 lay_over()
 {
 	local updated
@@ -147,7 +136,6 @@ lay_over()
 	(cd "$stage" && find . -type f -printf '%P\n') >>"$manifest"
 	rsync -rlp --checksum --out-format=%n "$stage/" "$tree/" >"$out/updated"
 	mapfile -t updated < <(grep -v '/$' "$out/updated")
-	drop_objects "${updated[@]}"
 	if ((${#updated[@]} > 8)); then
 		say "  ${#updated[@]} files updated"
 	elif ((${#updated[@]})); then

@@ -17,5 +17,8 @@ for flavour in untouched plain; do
 	step "bench-$flavour" "counting instructions in the $flavour kernel" \
 		"$here/boot.sh" "bench-$flavour" "$flavour" none \
 		"bench,$flavour" kunit.enable=0 log_buf_len=16M
+	step "contend-$flavour" "timing four processors in the $flavour kernel" \
+		"$here/boot.sh" "contend-$flavour" "$flavour" smp \
+		"bench,$flavour" kunit.enable=0 log_buf_len=16M
 done
 python3 "$here/bench/table.py" "$logs"

@@ -53,8 +53,10 @@ step()
 	done
 	wait "$pid" || status=$?
 	if ((status)); then
-		say "FAILED ($text), exit status $status; the end of its log:"
-		tail -n 25 "$log" | sed 's/^/    /'
+		say "FAILED ($text), exit status $status; its errors, and its end:"
+		{ grep -m 10 -E 'error:|Error:|ERROR:' "$log" || true; } |
+			sed 's/^/    /'
+		tail -n 15 "$log" | sed 's/^/    /'
 		say "the whole log: $log"
 		return "$status"
 	fi

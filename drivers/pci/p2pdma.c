@@ -290,57 +290,6 @@ EXPORT_SYMBOL_GPL(pci_p2pmem_find_many);
 /* Memory */
 
 /**
- * pci_alloc_p2pmem - allocate peer-to-peer memory
- * @pdev: the provider
- * @size: bytes; rounded up to whole pages
- *
- * The memory is contiguous, and is not zeroed.
- *
- * Context: Any but NMI.
- * Return: kernel virtual address, page aligned; NULL if @size is 0, there is
- * no free piece of this size, or the device has no peer-to-peer memory or is
- * about to lose it.
- */
-void *pci_alloc_p2pmem(struct pci_dev *pdev, size_t size)
-{
-	struct pci_p2pdma *p2pdma;
-	void *addr = NULL;
-
-	rcu_read_lock();
-	p2pdma = rcu_dereference(pdev->p2pdma);
-	if (p2pdma)
-		addr = p2pdma_pool_alloc(p2pdma, size);
-	rcu_read_unlock();
-	return addr;
-}
-EXPORT_SYMBOL_GPL(pci_alloc_p2pmem);
-
-/**
- * pci_free_p2pmem - free what pci_alloc_p2pmem() returned
- * @pdev: the provider
- * @addr: the address returned
- * @size: bytes, as allocated
- *
- * Anything else than what was allocated from this device, whole, is the
- * caller's bug: it warns once and frees nothing.
- *
- * Context: Any but NMI.
- */
-void pci_free_p2pmem(struct pci_dev *pdev, void *addr, size_t size)
-{
-	struct pci_p2pdma *p2pdma;
-	bool freed;
-
-	rcu_read_lock();
-	p2pdma = rcu_dereference(pdev->p2pdma);
-	freed = p2pdma && p2pdma_pool_free(p2pdma, addr, size);
-	rcu_read_unlock();
-	WARN_ONCE(!freed, "%s: P2PDMA: %zu bytes at %p are not allocated\n",
-		  pci_name(pdev), size, addr);
-}
-EXPORT_SYMBOL_GPL(pci_free_p2pmem);
-
-/**
  * pci_p2pmem_virt_to_bus - bus address of peer-to-peer memory
  * @pdev: the provider
  * @addr: an address in what pci_alloc_p2pmem() returned
@@ -383,25 +332,11 @@ EXPORT_SYMBOL_GPL(pci_p2pmem_virt_to_bus);
 int pci_p2pmem_alloc_sgl(struct pci_dev *pdev, struct scatterlist **sgl,
 			 unsigned int *nents, u32 length)
 {
-	struct pci_p2pdma *p2pdma;
-	int error;
-
 	*sgl = NULL;
 	*nents = 0;
 	if (!length)
 		return -EINVAL;
-
-	rcu_read_lock();
-	p2pdma = rcu_dereference(pdev->p2pdma);
-	if (p2pdma && !percpu_ref_tryget_live(&p2pdma->users))
-		p2pdma = NULL;
-	rcu_read_unlock();
-	if (!p2pdma)
-		return -ENODEV;
-
-	error = p2pdma_pool_alloc_sgl(p2pdma, sgl, nents, length);
-	percpu_ref_put(&p2pdma->users);
-	return error;
+	return p2pdma_pool_alloc_sgl(pdev, sgl, nents, length);
 }
 EXPORT_SYMBOL_GPL(pci_p2pmem_alloc_sgl);
 

@@ -4,9 +4,13 @@
  *
  * Data flows one way:
  *
- *   p2pdma.c           the exported API; argument checks, nothing else
+ *   p2pdma.c           the exported API; argument checks, nothing else. What
+ *                      is called for each transfer is in p2pdma_pool.c and
+ *                      p2pdma_map.c itself.
  *     p2pdma_client.c    lists of clients, and the search for a provider
- *     p2pdma_pool.c      providers: pagemaps, the pool, their lifetime
+ *     p2pdma_provider.c  providers: their ranges, and their lifetime
+ *   p2pdma_pool.c      memory: allocated and freed
+ *     p2pdma_space.c     where in a range there is space
  *       p2pdma_sysfs.c     p2pmem/ in sysfs, and user mappings
  *   p2pdma_map.c       dma_map_sg()'s question
  *   p2pdma_query.c     a user's question, /dev/pci_p2pdma
@@ -45,7 +49,9 @@
  *   p2pdma_providers    RCU list. An entry is added once and removed once.
  *   ->published         READ_ONCE/WRITE_ONCE; whoever acts on a stale value
  *                       gets what it would have got a moment earlier.
- *   ->pool              genalloc is lockless. Chunks are only ever added.
+ *   ->pool              genalloc is lockless. Chunks are only ever added, and
+ *                       used under rcu_read_lock() by whoever frees.
+ *   range->space        see p2pdma_space.c: atomic operations on words.
  *   host->p2pdma_root   READ_ONCE/WRITE_ONCE of one word; written under
  *                       p2pdma_root_mutex (p2pdma_host.c), a leaf but for
  *                       pci_bus_sem.
@@ -60,28 +66,29 @@
  *
  * Who waits for whom
  *
- *   ->users counts one for each allocation of a kernel caller and one for
- *   each page in a user mapping. It is killed before the driver's remove
- *   function is called, so that new allocations fail at once. What the
- *   driver has allocated for itself it frees there. Then user mappings are
- *   torn down, and unbind waits for the count to drop to zero before it gives
- *   the pages back to the memory hotplug code.
+ *   The pool counts what is allocated of it, by kernel callers and in user
+ *   mappings: these are the provider's users. ->retired is set before the
+ *   driver's remove function is called, so that new allocations fail at once.
+ *   What the driver has allocated for itself it frees there. Then user
+ *   mappings are torn down, and unbind waits, first for the grace period in
+ *   which somebody may have missed ->retired, then for the pool to be whole,
+ *   then for the grace period in which the last one may still be freeing.
+ *   Then it gives the pages back to the memory hotplug code.
  */
 #ifndef _PCI_P2PDMA_H
 #define _PCI_P2PDMA_H
 
-#include <linux/completion.h>
 #include <linux/dma-map-ops.h>
 #include <linux/dma-mapping.h>
 #include <linux/hash.h>
 #include <linux/list.h>
 #include <linux/memremap.h>
 #include <linux/pci.h>
-#include <linux/percpu-refcount.h>
 #include <linux/rculist.h>
 #include <linux/spinlock.h>
 
 struct gen_pool;
+struct p2pdma_space;
 
 /**
  * enum p2pdma_reason - why a verdict is what it is
@@ -169,8 +176,7 @@ struct p2pdma_route {
  * struct pci_p2pdma - a provider
  * @pdev: the device; it outlives this structure, which its devres frees
  * @pool: all ranges; "phys" in genalloc's words is the bus address here
- * @users: see "Who waits for whom"
- * @idle: completed when @users has dropped to zero
+ * @retired: nothing more is allocated, see "Who waits for whom"
  * @last_bus_addr: highest bus address in @ranges
  * @last_phys_addr: highest CPU physical address in @ranges
  * @published: offered by pci_p2pmem_find()
@@ -182,8 +188,7 @@ struct p2pdma_route {
 struct pci_p2pdma {
 	struct pci_dev *pdev;
 	struct gen_pool *pool;
-	struct percpu_ref users;
-	struct completion idle;
+	bool retired;
 	u64 last_bus_addr;
 	u64 last_phys_addr;
 	bool published;
@@ -198,12 +203,16 @@ struct pci_p2pdma {
  * @node: in @p2pdma's ranges
  * @p2pdma: the provider
  * @bus_offset: bus address minus CPU physical address
+ * @space: the index of its free pages
+ * @pages: the first one
  * @pgmap: the pages; struct page leads here and so to @p2pdma
  */
 struct p2pdma_range {
 	struct list_head node;
 	struct pci_p2pdma *p2pdma;
 	u64 bus_offset;
+	struct p2pdma_space *space;
+	struct page *pages;
 	struct dev_pagemap pgmap;
 };
 
@@ -216,7 +225,7 @@ static inline struct p2pdma_range *p2pdma_to_range(struct dev_pagemap *pgmap)
 static inline bool p2pdma_is_offered(struct pci_p2pdma *p2pdma)
 {
 	return READ_ONCE(p2pdma->published) &&
-	       !percpu_ref_is_dying(&p2pdma->users);
+	       !READ_ONCE(p2pdma->retired);
 }
 
 /* Bus addresses of all of the provider's memory fit the client's DMA mask. */
@@ -249,13 +258,29 @@ p2pdma_find_route(struct pci_p2pdma *p2pdma, struct pci_dev *client)
 
 extern struct list_head p2pdma_providers;
 
-/* p2pdma_pool.c, for the API */
+/* p2pdma_provider.c, for the API */
 int p2pdma_add_range(struct pci_dev *pdev, int bar, u64 size, u64 offset);
-void *p2pdma_pool_alloc(struct pci_p2pdma *p2pdma, size_t size);
-bool p2pdma_pool_free(struct pci_p2pdma *p2pdma, void *addr, size_t size);
+
+/**
+ * struct p2pdma_free_runs - how fragmented a pool is
+ * @wanted: pages in a row that are enough
+ * @longest: most free pages in a row
+ * @count: of runs of free pages
+ */
+struct p2pdma_free_runs {
+	unsigned long wanted;
+	unsigned long longest;
+	unsigned long count;
+};
+
+/* p2pdma_pool.c, for the API */
 pci_bus_addr_t p2pdma_pool_virt_to_bus(struct pci_p2pdma *p2pdma, void *addr);
-int p2pdma_pool_alloc_sgl(struct pci_p2pdma *p2pdma, struct scatterlist **sgl,
+int p2pdma_pool_alloc_sgl(struct pci_dev *pdev, struct scatterlist **sgl,
 			  unsigned int *nents, u32 length);
+/* ... for the provider, and for sysfs */
+size_t p2pdma_pool_in_use(struct pci_p2pdma *p2pdma);
+struct p2pdma_free_runs p2pdma_pool_free_runs(struct pci_p2pdma *p2pdma,
+					      unsigned long wanted);
 /* ... and for user mappings, whose pages are freed by their last put_page() */
 void *p2pdma_pool_alloc_pages(struct pci_p2pdma *p2pdma, size_t nr_pages);
 void p2pdma_pool_free_pages(struct pci_p2pdma *p2pdma, void *addr,

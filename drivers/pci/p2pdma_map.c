@@ -15,12 +15,6 @@
 
 #include "p2pdma.h"
 
-/* The DMA core maps for @dev: that is what is asked of a PCI function's ops. */
-static struct pci_dev *client_of(struct device *dev)
-{
-	return likely(dev_is_pci(dev)) ? to_pci_dev(dev) : p2pdma_resolve(dev);
-}
-
 /* What nearly every mapping is; false is not an answer. */
 static bool is_known_to_be_direct(struct pci_p2pdma *p2pdma,
 				  struct pci_dev *client)
@@ -36,17 +30,51 @@ static bool is_known_to_be_direct(struct pci_p2pdma *p2pdma,
 	return direct && p2pdma_bus_addresses_fit(p2pdma, client);
 }
 
-static enum pci_p2pdma_map_type map_type(struct pci_p2pdma *p2pdma,
-					 struct device *dev,
-					 enum dma_data_direction dir)
+static __always_inline enum pci_p2pdma_map_type
+map_alike(struct pci_p2pdma_map_state *state, struct scatterlist *sg)
 {
-	struct pci_dev *client = client_of(dev);
+	if (state->map != PCI_P2PDMA_MAP_BUS_ADDR)
+		return state->map;
 
-	if (!client)
-		return PCI_P2PDMA_MAP_NOT_SUPPORTED;
-	if (likely(is_known_to_be_direct(p2pdma, client)))
-		return PCI_P2PDMA_MAP_BUS_ADDR;
-	return p2pdma_cached_map_type(p2pdma, client, dir);
+	/* sg_phys(), but never a call of it: this is done for each entry. */
+	sg_dma_address(sg) = page_to_phys(sg_page(sg)) + sg->offset +
+			     state->bus_off;
+	sg_dma_len(sg) = sg->length;
+	sg_dma_mark_bus_address(sg);
+	return PCI_P2PDMA_MAP_BUS_ADDR;
+}
+
+/* The DMA core maps for @dev: that is what is asked of a PCI function's ops. */
+static noinline enum pci_p2pdma_map_type
+map_asked(struct pci_p2pdma_map_state *state, struct device *dev,
+	  struct scatterlist *sg)
+{
+	struct p2pdma_range *range = p2pdma_to_range(sg_page(sg)->pgmap);
+	struct pci_dev *client = dev_is_pci(dev) ? to_pci_dev(dev) :
+						   p2pdma_resolve(dev);
+
+	state->map = client ? p2pdma_cached_map_type(range->p2pdma, client,
+						     state->dir) :
+			      PCI_P2PDMA_MAP_NOT_SUPPORTED;
+	return map_alike(state, sg);
+}
+
+/* The first one, or the first one of another range */
+static noinline enum pci_p2pdma_map_type
+map_first(struct pci_p2pdma_map_state *state, struct device *dev,
+	  struct scatterlist *sg)
+{
+	struct dev_pagemap *pgmap = sg_page(sg)->pgmap;
+	struct p2pdma_range *range = p2pdma_to_range(pgmap);
+
+	state->bus_off = range->bus_offset;
+	state->pgmap = pgmap;
+	if (likely(dev_is_pci(dev) &&
+		   is_known_to_be_direct(range->p2pdma, to_pci_dev(dev)))) {
+		state->map = PCI_P2PDMA_MAP_BUS_ADDR;
+		return map_alike(state, sg);
+	}
+	return map_asked(state, dev, sg);
 }
 
 /**
@@ -70,21 +98,8 @@ enum pci_p2pdma_map_type
 pci_p2pdma_map_segment(struct pci_p2pdma_map_state *state, struct device *dev,
 		       struct scatterlist *sg)
 {
-	struct dev_pagemap *pgmap = sg_page(sg)->pgmap;
-
-	if (pgmap != state->pgmap) {
-		struct p2pdma_range *range = p2pdma_to_range(pgmap);
-
-		state->map = map_type(range->p2pdma, dev, state->dir);
-		state->bus_off = range->bus_offset;
-		state->pgmap = pgmap;
-	}
-	if (state->map != PCI_P2PDMA_MAP_BUS_ADDR)
-		return state->map;
-
-	sg_dma_address(sg) = sg_phys(sg) + state->bus_off;
-	sg_dma_len(sg) = sg->length;
-	sg_dma_mark_bus_address(sg);
-	return PCI_P2PDMA_MAP_BUS_ADDR;
+	if (likely(sg_page(sg)->pgmap == state->pgmap))
+		return map_alike(state, sg);
+	return map_first(state, dev, sg);
 }
 EXPORT_SYMBOL_GPL(pci_p2pdma_map_segment);

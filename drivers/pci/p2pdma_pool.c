@@ -1,427 +1,181 @@
 // SPDX-License-Identifier: GPL-2.0
 /*
- * PCI peer-to-peer DMA: providers
+ * PCI peer-to-peer DMA: a provider's pool
  *
- * A provider is a device with ranges of its BARs that have ZONE_DEVICE pages,
- * all in one genalloc pool. It comes into being with the first range that is
- * added, and ends with the devres of the driver that added it.
+ * All ranges of a provider are chunks of one genalloc pool, whose bits are
+ * pages. What it counts as allocated are the provider's users.
  *
  * Laws:
- * - A range is added whole or not at all.
  * - A kernel caller's allocation is freed whole: the page count is kept in
  *   zone_device_data of its first page, and whoever swaps it for zero owns
  *   the right to free.
  * - A page in a user mapping is freed by its last put_page(), alone.
- * - Each allocation of the first kind and each page of the second holds a
- *   reference on the provider's @users; the provider ends when there is none.
+ * - Nothing is allocated but under RCU, with ->retired looked at before. So a
+ *   grace period after that was set, what is allocated only becomes less.
+ * - Nothing is freed but under RCU. So a grace period after nothing is
+ *   allocated any more, nobody is in the pool.
  */
 
-#define dev_fmt(fmt) "P2PDMA: " fmt
-
 #include <linux/bitmap.h>
-#include <linux/device.h>
+#include <linux/compiler.h>
 #include <linux/genalloc.h>
-#include <linux/init.h>
-#include <linux/jiffies.h>
-#include <linux/memremap.h>
+#include <linux/list.h>
 #include <linux/mm.h>
-#include <linux/mutex.h>
-#include <linux/notifier.h>
 #include <linux/overflow.h>
 #include <linux/pci.h>
+#include <linux/pci-p2pdma.h>
 #include <linux/rculist.h>
 #include <linux/scatterlist.h>
-#include <linux/sizes.h>
 #include <linux/slab.h>
 
 #include "p2pdma.h"
+#include "p2pdma_space.h"
 
-/* How long unbind waits before it says what it waits for */
-#define P2PDMA_PATIENCE (5 * HZ)
-
-LIST_HEAD(p2pdma_providers);
-static DEFINE_MUTEX(p2pdma_mutex);
-
-/* Ranges */
-
-/* The last put_page() of a page that was in a user mapping; any context */
-static void p2pdma_page_free(struct page *page)
+/* The chunk that @addr is in, or NULL; under rcu_read_lock() */
+static struct gen_pool_chunk *chunk_of(struct pci_p2pdma *p2pdma,
+				       unsigned long addr)
 {
-	struct pci_p2pdma *p2pdma = p2pdma_to_range(page->pgmap)->p2pdma;
+	struct gen_pool_chunk *chunk;
 
-	gen_pool_free(p2pdma->pool, (unsigned long)page_to_virt(page),
-		      PAGE_SIZE);
-	percpu_ref_put(&p2pdma->users);
-}
-
-static const struct dev_pagemap_ops p2pdma_pgmap_ops = {
-	.page_free = p2pdma_page_free,
-};
-
-static void range_destroy(struct p2pdma_range *range)
-{
-	memunmap_pages(&range->pgmap);
-	kfree(range);
-}
-
-static struct p2pdma_range *range_create(struct pci_p2pdma *p2pdma, int bar,
-					 u64 size, u64 offset)
-{
-	struct pci_dev *pdev = p2pdma->pdev;
-	struct p2pdma_range *range;
-	void *addr;
-
-	range = kzalloc(sizeof(*range), GFP_KERNEL);
-	if (!range)
-		return ERR_PTR(-ENOMEM);
-
-	range->p2pdma = p2pdma;
-	range->bus_offset = pci_bus_address(pdev, bar) -
-			    pci_resource_start(pdev, bar);
-	range->pgmap.type = MEMORY_DEVICE_PCI_P2PDMA;
-	range->pgmap.ops = &p2pdma_pgmap_ops;
-	range->pgmap.nr_range = 1;
-	range->pgmap.range.start = pci_resource_start(pdev, bar) + offset;
-	range->pgmap.range.end = range->pgmap.range.start + size - 1;
-
-	addr = memremap_pages(&range->pgmap, dev_to_node(&pdev->dev));
-	if (IS_ERR(addr)) {
-		kfree(range);
-		return ERR_CAST(addr);
-	}
-	return range;
-}
-
-/* The last step of adding a range: a chunk can't be taken out of a pool. */
-static int range_offer(struct p2pdma_range *range)
-{
-	struct pci_p2pdma *p2pdma = range->p2pdma;
-	u64 start = range->pgmap.range.start;
-	u64 size = range_len(&range->pgmap.range);
-	u64 last_phys = start + size - 1;
-	u64 old_last_bus = p2pdma->last_bus_addr;
-	u64 old_last_phys = p2pdma->last_phys_addr;
-	int error;
-
-	/* Before the first page of it can be mapped */
-	WRITE_ONCE(p2pdma->last_bus_addr,
-		   max(old_last_bus, last_phys + range->bus_offset));
-	WRITE_ONCE(p2pdma->last_phys_addr, max(old_last_phys, last_phys));
-	error = gen_pool_add_virt(p2pdma->pool, (unsigned long)__va(start),
-				  start + range->bus_offset, size,
-				  dev_to_node(&p2pdma->pdev->dev));
-	if (error) {
-		WRITE_ONCE(p2pdma->last_bus_addr, old_last_bus);
-		WRITE_ONCE(p2pdma->last_phys_addr, old_last_phys);
-		return error;
-	}
-	list_add_tail(&range->node, &p2pdma->ranges);
-	return 0;
-}
-
-/* Providers */
-
-static void p2pdma_users_gone(struct percpu_ref *ref)
-{
-	complete(&container_of(ref, struct pci_p2pdma, users)->idle);
-}
-
-static struct pci_p2pdma *provider_create(struct pci_dev *pdev)
-{
-	struct pci_p2pdma *p2pdma;
-
-	p2pdma = kzalloc(sizeof(*p2pdma), GFP_KERNEL);
-	if (!p2pdma)
-		return NULL;
-	p2pdma->pdev = pdev;
-	init_completion(&p2pdma->idle);
-	INIT_LIST_HEAD(&p2pdma->ranges);
-	p2pdma_cache_init(p2pdma);
-	if (percpu_ref_init(&p2pdma->users, p2pdma_users_gone, 0, GFP_KERNEL))
-		goto free_provider;
-	p2pdma->pool = gen_pool_create(PAGE_SHIFT, dev_to_node(&pdev->dev));
-	if (!p2pdma->pool)
-		goto exit_users;
-	return p2pdma;
-
-exit_users:
-	percpu_ref_exit(&p2pdma->users);
-free_provider:
-	kfree(p2pdma);
+	list_for_each_entry_rcu(chunk, &p2pdma->pool->chunks, next_chunk)
+		if (addr >= chunk->start_addr && addr <= chunk->end_addr)
+			return chunk;
 	return NULL;
 }
 
-/* Nobody uses the provider any more, or nobody ever could. */
-static void provider_destroy(struct pci_p2pdma *p2pdma)
-{
-	struct p2pdma_range *range, *next;
+/* Allocating and freeing; what follows is under rcu_read_lock() */
 
-	p2pdma_cache_drop(p2pdma);
-	gen_pool_destroy(p2pdma->pool);
-	list_for_each_entry_safe_reverse(range, next, &p2pdma->ranges, node)
-		range_destroy(range);
-	percpu_ref_exit(&p2pdma->users);
-	kfree(p2pdma);
+static void settle(struct pci_p2pdma *p2pdma, unsigned long addr,
+			    size_t nr_pages)
+{
+	struct gen_pool_chunk *chunk = chunk_of(p2pdma, addr);
+	struct p2pdma_range *range = chunk->owner;
+
+	p2pdma_space_settle(range->space, chunk->bits,
+			    (addr - chunk->start_addr) >> PAGE_SHIFT, nr_pages);
 }
 
-static void unmap_users(struct pci_p2pdma *p2pdma)
-{
-	struct p2pdma_range *range;
-
-	list_for_each_entry(range, &p2pdma->ranges, node)
-		p2pdma_sysfs_unmap(range);
-}
-
-/*
- * A mapping is found only after mmap() has returned from here, so one that
- * was made while sysfs was removed may have been missed: look again.
- */
-static void wait_for_users(struct pci_p2pdma *p2pdma)
-{
-	unsigned long patience = jiffies + P2PDMA_PATIENCE;
-	struct gen_pool *pool = p2pdma->pool;
-	bool told = false;
-
-	do {
-		unmap_users(p2pdma);
-		if (told || time_before(jiffies, patience))
-			continue;
-		pci_info(p2pdma->pdev,
-			 "waiting for the users of %zu bytes of peer-to-peer memory\n",
-			 gen_pool_size(pool) - gen_pool_avail(pool));
-		told = true;
-	} while (!wait_for_completion_timeout(&p2pdma->idle, HZ / 10));
-}
-
-/* Once by the notifier, and once by devres: one thread unbinds a device. */
-static void stop_allocations(struct pci_p2pdma *p2pdma)
-{
-	if (!percpu_ref_is_dying(&p2pdma->users))
-		percpu_ref_kill(&p2pdma->users);
-}
-
-/* Before the driver's remove function: devres comes after it. */
-static int provider_notify(struct notifier_block *nb, unsigned long action,
-			   void *data)
-{
-	struct pci_p2pdma *p2pdma;
-
-	if (action != BUS_NOTIFY_UNBIND_DRIVER)
-		return NOTIFY_DONE;
-	device_lock_assert(data);
-	/* "1": the driver's devres, which frees it, is yet to come. */
-	p2pdma = rcu_dereference_protected(to_pci_dev(data)->p2pdma, 1);
-	if (p2pdma)
-		stop_allocations(p2pdma);
-	return NOTIFY_OK;
-}
-
-static struct notifier_block provider_nb = {
-	.notifier_call = provider_notify,
-};
-
-static int __init p2pdma_pool_init(void)
-{
-	return bus_register_notifier(&pci_bus_type, &provider_nb);
-}
-postcore_initcall_sync(p2pdma_pool_init);
-
-/* devres: the provider's driver is being unbound */
-static void provider_retire(void *data)
-{
-	struct pci_p2pdma *p2pdma = data;
-	struct pci_dev *pdev = p2pdma->pdev;
-
-	stop_allocations(p2pdma);
-	mutex_lock(&p2pdma_mutex);
-	list_del_rcu(&p2pdma->node);
-	mutex_unlock(&p2pdma_mutex);
-	p2pdma_sysfs_remove(pdev);
-	wait_for_users(p2pdma);
-
-	RCU_INIT_POINTER(pdev->p2pdma, NULL);
-	synchronize_rcu();
-	provider_destroy(p2pdma);
-}
-
-/* Make a provider with its first range known to everybody, or to nobody. */
-static int provider_announce(struct pci_p2pdma *p2pdma)
-{
-	struct pci_dev *pdev = p2pdma->pdev;
-	int error;
-
-	error = p2pdma_sysfs_create(pdev);
-	if (error)
-		return error;
-	error = devm_add_action(&pdev->dev, provider_retire, p2pdma);
-	if (error) {
-		p2pdma_sysfs_remove(pdev);
-		return error;
-	}
-	list_add_tail_rcu(&p2pdma->node, &p2pdma_providers);
-	rcu_assign_pointer(pdev->p2pdma, p2pdma);
-	return 0;
-}
-
-/* Adding ranges */
-
-static int range_refused(struct pci_dev *pdev, int bar, const char *why)
-{
-	pci_err(pdev, "BAR %d: can't add peer-to-peer memory: %s\n", bar, why);
-	return -EINVAL;
-}
-
-/* Checks the range, and resolves size 0. No sum here can overflow. */
-static int range_check(struct pci_dev *pdev, int bar, u64 *size, u64 offset)
-{
-	u64 align = memremap_compat_align();
-	u64 len, start;
-
-	if (bar < 0 || bar >= PCI_STD_NUM_BARS)
-		return range_refused(pdev, bar, "no such BAR");
-	if (!(pci_resource_flags(pdev, bar) & IORESOURCE_MEM))
-		return range_refused(pdev, bar, "not a memory BAR");
-	if (pci_resource_flags(pdev, bar) & IORESOURCE_UNSET)
-		return range_refused(pdev, bar, "BAR has no address");
-	len = pci_resource_len(pdev, bar);
-	if (offset >= len)
-		return range_refused(pdev, bar, "offset is outside the BAR");
-	if (*size > len - offset)
-		return range_refused(pdev, bar, "range exceeds the BAR");
-	if (!*size)
-		*size = len - offset;
-	start = pci_resource_start(pdev, bar) + offset;
-	if (!PAGE_ALIGNED(start) || !PAGE_ALIGNED(*size))
-		return range_refused(pdev, bar, "range is not page aligned");
-	if (*size < align)
-		return range_refused(pdev, bar,
-				     "range is too small for a pagemap");
-	if (!IS_ALIGNED(start, align) || !IS_ALIGNED(*size, align))
-		return range_refused(pdev, bar,
-				     "range is not aligned for a pagemap");
-	return 0;
-}
-
-static bool range_overlaps(struct pci_p2pdma *p2pdma, u64 start, u64 size)
-{
-	struct p2pdma_range *range;
-
-	lockdep_assert_held(&p2pdma_mutex);
-	list_for_each_entry(range, &p2pdma->ranges, node)
-		if (start <= range->pgmap.range.end &&
-		    range->pgmap.range.start <= start + size - 1)
-			return true;
-	return false;
-}
-
-static int add_first_range(struct pci_dev *pdev, int bar, u64 size, u64 offset)
-{
-	struct p2pdma_range *range;
-	struct pci_p2pdma *p2pdma;
-	int error;
-
-	p2pdma = provider_create(pdev);
-	if (!p2pdma)
-		return -ENOMEM;
-	range = range_create(p2pdma, bar, size, offset);
-	if (IS_ERR(range)) {
-		error = PTR_ERR(range);
-		goto destroy_provider;
-	}
-	error = range_offer(range);
-	if (error) {
-		range_destroy(range);
-		goto destroy_provider;
-	}
-	error = provider_announce(p2pdma);
-	if (error)
-		goto destroy_provider;
-	return 0;
-
-destroy_provider:
-	provider_destroy(p2pdma);
-	return error;
-}
-
-static int add_further_range(struct pci_p2pdma *p2pdma, int bar, u64 size,
-			     u64 offset)
-{
-	u64 start = pci_resource_start(p2pdma->pdev, bar) + offset;
-	struct p2pdma_range *range;
-	int error;
-
-	if (range_overlaps(p2pdma, start, size))
-		return -EEXIST;
-	range = range_create(p2pdma, bar, size, offset);
-	if (IS_ERR(range))
-		return PTR_ERR(range);
-	error = range_offer(range);
-	if (error)
-		range_destroy(range);
-	return error;
-}
-
-int p2pdma_add_range(struct pci_dev *pdev, int bar, u64 size, u64 offset)
-{
-	struct pci_p2pdma *p2pdma;
-	u64 start;
-	int error;
-
-	error = range_check(pdev, bar, &size, offset);
-	if (error)
-		return error;
-
-	mutex_lock(&p2pdma_mutex);
-	p2pdma = rcu_dereference_protected(pdev->p2pdma,
-					   lockdep_is_held(&p2pdma_mutex));
-	if (p2pdma)
-		error = add_further_range(p2pdma, bar, size, offset);
-	else
-		error = add_first_range(pdev, bar, size, offset);
-	mutex_unlock(&p2pdma_mutex);
-	if (error)
-		return error;
-
-	start = pci_resource_start(pdev, bar) + offset;
-	pci_info(pdev, "added peer-to-peer memory [mem %#llx-%#llx]\n",
-		 start, start + size - 1);
-	return 0;
-}
-
-/* Allocating */
-
-void *p2pdma_pool_alloc(struct pci_p2pdma *p2pdma, size_t size)
+static __always_inline unsigned long pages_alloc(struct pci_p2pdma *p2pdma,
+						 size_t size)
 {
 	unsigned long addr;
 
-	if (!percpu_ref_tryget_live(&p2pdma->users))
-		return NULL;
+	if (READ_ONCE(p2pdma->retired))
+		return 0;
 	addr = gen_pool_alloc(p2pdma->pool, size);
-	if (!addr) {
-		percpu_ref_put(&p2pdma->users);
-		return NULL;
-	}
-	virt_to_page((void *)addr)->zone_device_data =
-		(void *)(PAGE_ALIGN(size) >> PAGE_SHIFT);
+	if (addr && unlikely(size >= P2PDMA_SPACE_WORD_PAGES * PAGE_SIZE))
+		settle(p2pdma, addr, PFN_UP(size));
+	return addr;
+}
+
+static __always_inline void
+pages_free(struct pci_p2pdma *p2pdma, struct gen_pool_chunk *chunk,
+	   unsigned long addr, size_t size)
+{
+	struct p2pdma_range *range;
+
+	gen_pool_free(p2pdma->pool, addr, size);
+	/* Not before: in the fast path, each register counts. */
+	range = chunk->owner;
+	p2pdma_space_freed(range->space, chunk->bits,
+			   (addr - chunk->start_addr) >> PAGE_SHIFT,
+			   PFN_UP(size));
+}
+
+static void *run_alloc(struct pci_p2pdma *p2pdma, size_t size)
+{
+	unsigned long addr = pages_alloc(p2pdma, size);
+
+	if (addr)
+		virt_to_page((void *)addr)->zone_device_data =
+			(void *)PFN_UP(size);
 	return (void *)addr;
 }
 
-/* Returns false, and does nothing, if this isn't what has been allocated. */
-bool p2pdma_pool_free(struct pci_p2pdma *p2pdma, void *addr, size_t size)
+/* Is this what has been allocated? Then the right to free it is the caller's. */
+static __always_inline bool run_claim(struct gen_pool_chunk *chunk,
+				      unsigned long addr, size_t size)
 {
-	void *nr_pages = (void *)(PAGE_ALIGN(size) >> PAGE_SHIFT);
-	struct page *page;
+	unsigned long page = (addr - chunk->start_addr) >> PAGE_SHIFT;
+	struct p2pdma_range *range = chunk->owner;
+	void *expected = (void *)PFN_UP(size);
 
-	if (!nr_pages || !PAGE_ALIGNED(addr) ||
-	    !gen_pool_has_addr(p2pdma->pool, (unsigned long)addr, PAGE_SIZE))
-		return false;
-	page = virt_to_page(addr);
-	if (cmpxchg(&page->zone_device_data, nr_pages, NULL) != nr_pages)
-		return false;
-	gen_pool_free(p2pdma->pool, (unsigned long)addr, size);
-	percpu_ref_put(&p2pdma->users);
-	return true;
+	return expected && PAGE_ALIGNED(addr) &&
+	       try_cmpxchg(&range->pages[page].zone_device_data, &expected,
+			   NULL);
 }
+
+static __always_inline bool run_free(struct pci_p2pdma *p2pdma,
+				     unsigned long addr, size_t size)
+{
+	struct gen_pool_chunk *chunk;
+
+	list_for_each_entry_rcu(chunk, &p2pdma->pool->chunks, next_chunk) {
+		if (addr < chunk->start_addr || addr > chunk->end_addr)
+			continue;
+		if (!run_claim(chunk, addr, size))
+			return false;
+		pages_free(p2pdma, chunk, addr, size);
+		return true;
+	}
+	return false;
+}
+
+/**
+ * pci_alloc_p2pmem - allocate peer-to-peer memory
+ * @pdev: the provider
+ * @size: bytes; rounded up to whole pages
+ *
+ * The memory is contiguous, and is not zeroed.
+ *
+ * Context: Any but NMI.
+ * Return: kernel virtual address, page aligned; NULL if @size is 0, there is
+ * no free piece of this size, or the device has no peer-to-peer memory or is
+ * about to lose it.
+ */
+void *pci_alloc_p2pmem(struct pci_dev *pdev, size_t size)
+{
+	struct pci_p2pdma *p2pdma;
+	void *addr = NULL;
+
+	rcu_read_lock();
+	p2pdma = rcu_dereference(pdev->p2pdma);
+	if (p2pdma)
+		addr = run_alloc(p2pdma, size);
+	rcu_read_unlock();
+	return addr;
+}
+EXPORT_SYMBOL_GPL(pci_alloc_p2pmem);
+
+static noinline void warn_of_wrong_free(struct pci_dev *pdev, void *addr,
+					size_t size)
+{
+	WARN_ONCE(1, "%s: P2PDMA: %zu bytes at %p are not allocated\n",
+		  pci_name(pdev), size, addr);
+}
+
+/**
+ * pci_free_p2pmem - free what pci_alloc_p2pmem() returned
+ * @pdev: the provider
+ * @addr: the address returned
+ * @size: bytes, as allocated
+ *
+ * Anything else than what was allocated from this device, whole, is the
+ * caller's bug: it warns once and frees nothing.
+ *
+ * Context: Any but NMI.
+ */
+void pci_free_p2pmem(struct pci_dev *pdev, void *addr, size_t size)
+{
+	struct pci_p2pdma *p2pdma;
+
+	rcu_read_lock();
+	p2pdma = rcu_dereference(pdev->p2pdma);
+	if (unlikely(!p2pdma || !run_free(p2pdma, (unsigned long)addr, size)))
+		warn_of_wrong_free(pdev, addr, size);
+	rcu_read_unlock();
+}
+EXPORT_SYMBOL_GPL(pci_free_p2pmem);
 
 pci_bus_addr_t p2pdma_pool_virt_to_bus(struct pci_p2pdma *p2pdma, void *addr)
 {
@@ -431,31 +185,65 @@ pci_bus_addr_t p2pdma_pool_virt_to_bus(struct pci_p2pdma *p2pdma, void *addr)
 	return bus == (phys_addr_t)-1 ? 0 : bus;
 }
 
-/* For user mappings: one reference on @users for every page; not zeroed yet */
+/* For user mappings, page by page; not zeroed yet */
 void *p2pdma_pool_alloc_pages(struct pci_p2pdma *p2pdma, size_t nr_pages)
 {
+	unsigned long addr;
 	size_t size;
-	void *addr;
 
 	if (check_mul_overflow(nr_pages, PAGE_SIZE, &size))
 		return NULL;
-	if (!percpu_ref_tryget_live(&p2pdma->users))
-		return NULL;
-	addr = (void *)gen_pool_alloc(p2pdma->pool, size);
-	if (!addr) {
-		percpu_ref_put(&p2pdma->users);
-		return NULL;
-	}
-	percpu_ref_get_many(&p2pdma->users, nr_pages - 1);
-	return addr;
+	rcu_read_lock();
+	addr = pages_alloc(p2pdma, size);
+	rcu_read_unlock();
+	return (void *)addr;
 }
 
-/* Pages of the above that never made it into a user mapping */
+/* Any context: also the last put_page() of one of them */
 void p2pdma_pool_free_pages(struct pci_p2pdma *p2pdma, void *addr,
 			    size_t nr_pages)
 {
-	gen_pool_free(p2pdma->pool, (unsigned long)addr, nr_pages * PAGE_SIZE);
-	percpu_ref_put_many(&p2pdma->users, nr_pages);
+	unsigned long start = (unsigned long)addr;
+
+	rcu_read_lock();
+	pages_free(p2pdma, chunk_of(p2pdma, start), start,
+		   nr_pages * PAGE_SIZE);
+	rcu_read_unlock();
+}
+
+/* What is free, and what isn't */
+
+size_t p2pdma_pool_in_use(struct pci_p2pdma *p2pdma)
+{
+	return gen_pool_size(p2pdma->pool) - gen_pool_avail(p2pdma->pool);
+}
+
+static void look_for_runs(struct gen_pool *pool, struct gen_pool_chunk *chunk,
+			  void *data)
+{
+	unsigned long end = (chunk->end_addr - chunk->start_addr + 1) >>
+			    PAGE_SHIFT;
+	struct p2pdma_free_runs *runs = data;
+	unsigned long first, next;
+
+	/* Others go on allocating: the answer is of the moment. */
+	for (first = data_race(find_first_zero_bit(chunk->bits, end));
+	     first < end && runs->longest < runs->wanted;
+	     first = data_race(find_next_zero_bit(chunk->bits, end, next))) {
+		next = data_race(find_next_bit(chunk->bits, end, first));
+		runs->longest = max(runs->longest, next - first);
+		runs->count++;
+	}
+}
+
+/* Looks at the whole pool, or until it has found @wanted pages in a row */
+struct p2pdma_free_runs p2pdma_pool_free_runs(struct pci_p2pdma *p2pdma,
+					      unsigned long wanted)
+{
+	struct p2pdma_free_runs runs = { .wanted = wanted };
+
+	gen_pool_for_each_chunk(p2pdma->pool, look_for_runs, &runs);
+	return runs;
 }
 
 /* Allocating in pieces */
@@ -466,86 +254,79 @@ struct p2pdma_extent {
 	u32 length;
 };
 
-/* Pages: the longest free run so far, and no need to look beyond @wanted */
-struct p2pdma_run {
-	unsigned long longest;
-	unsigned long wanted;
-};
-
-static void longest_run(struct gen_pool *pool, struct gen_pool_chunk *chunk,
-			void *data)
-{
-	unsigned long end = (chunk->end_addr - chunk->start_addr + 1) >>
-			    PAGE_SHIFT;
-	struct p2pdma_run *run = data;
-	unsigned long first, next;
-
-	for (first = find_first_zero_bit(chunk->bits, end); first < end;
-	     first = find_next_zero_bit(chunk->bits, end, next)) {
-		if (run->longest >= run->wanted)
-			return;
-		next = find_next_bit(chunk->bits, end, first);
-		run->longest = max(run->longest, next - first);
-	}
-}
-
 /*
  * The longest piece there is, at most @length bytes. The search is not atomic
  * with the allocation: if another one came in between, look again.
  */
-static struct p2pdma_extent *extent_alloc(struct pci_p2pdma *p2pdma, u32 length)
+static int extent_fill(struct p2pdma_extent *extent, struct pci_p2pdma *p2pdma,
+		       u32 length)
+{
+	struct p2pdma_free_runs runs;
+
+	extent->length = length;
+	while (!(extent->addr = run_alloc(p2pdma, extent->length))) {
+		if (READ_ONCE(p2pdma->retired))
+			return -ENODEV;
+		runs = p2pdma_pool_free_runs(p2pdma, PFN_UP((u64)length));
+		if (!runs.longest)
+			return -ENOMEM;
+		extent->length = min_t(u64, length,
+				       (u64)runs.longest << PAGE_SHIFT);
+	}
+	return 0;
+}
+
+/* The provider is there for sure only while something of it is allocated. */
+static struct p2pdma_extent *extent_alloc(struct pci_dev *pdev, u32 length)
 {
 	struct p2pdma_extent *extent;
+	struct pci_p2pdma *p2pdma;
+	int error = -ENODEV;
 
 	extent = kmalloc(sizeof(*extent), GFP_KERNEL);
 	if (!extent)
-		return NULL;
-	extent->length = length;
-	extent->addr = p2pdma_pool_alloc(p2pdma, length);
-	while (!extent->addr) {
-		struct p2pdma_run run = { .wanted = PFN_UP((u64)length) };
-
-		gen_pool_for_each_chunk(p2pdma->pool, longest_run, &run);
-		if (!run.longest || percpu_ref_is_dying(&p2pdma->users)) {
-			kfree(extent);
-			return NULL;
-		}
-		extent->length = min_t(u64, length,
-				       (u64)run.longest << PAGE_SHIFT);
-		extent->addr = p2pdma_pool_alloc(p2pdma, extent->length);
+		return ERR_PTR(-ENOMEM);
+	rcu_read_lock();
+	p2pdma = rcu_dereference(pdev->p2pdma);
+	if (p2pdma)
+		error = extent_fill(extent, p2pdma, length);
+	rcu_read_unlock();
+	if (error) {
+		kfree(extent);
+		return ERR_PTR(error);
 	}
 	return extent;
 }
 
-static void extents_free(struct pci_p2pdma *p2pdma, struct list_head *extents)
+static void extents_free(struct pci_dev *pdev, struct list_head *extents)
 {
 	struct p2pdma_extent *extent, *next;
 
 	list_for_each_entry_safe(extent, next, extents, node) {
-		p2pdma_pool_free(p2pdma, extent->addr, extent->length);
+		pci_free_p2pmem(pdev, extent->addr, extent->length);
 		kfree(extent);
 	}
 }
 
 /* Returns their number, or a negative errno and no extent. */
-static int extents_alloc(struct pci_p2pdma *p2pdma, struct list_head *extents,
+static int extents_alloc(struct pci_dev *pdev, struct list_head *extents,
 			 u32 length)
 {
 	struct p2pdma_extent *extent;
 	int nr = 0;
 
 	for (; length; length -= extent->length, nr++) {
-		extent = extent_alloc(p2pdma, length);
-		if (!extent) {
-			extents_free(p2pdma, extents);
-			return -ENOMEM;
+		extent = extent_alloc(pdev, length);
+		if (IS_ERR(extent)) {
+			extents_free(pdev, extents);
+			return PTR_ERR(extent);
 		}
 		list_add_tail(&extent->node, extents);
 	}
 	return nr;
 }
 
-int p2pdma_pool_alloc_sgl(struct pci_p2pdma *p2pdma, struct scatterlist **sgl,
+int p2pdma_pool_alloc_sgl(struct pci_dev *pdev, struct scatterlist **sgl,
 			  unsigned int *nents, u32 length)
 {
 	struct p2pdma_extent *extent, *next;
@@ -554,11 +335,11 @@ int p2pdma_pool_alloc_sgl(struct pci_p2pdma *p2pdma, struct scatterlist **sgl,
 	LIST_HEAD(extents);
 	int nr;
 
-	nr = extents_alloc(p2pdma, &extents, length);
+	nr = extents_alloc(pdev, &extents, length);
 	if (nr < 0)
 		return nr;
 	if (sg_alloc_table(&table, nr, GFP_KERNEL)) {
-		extents_free(p2pdma, &extents);
+		extents_free(pdev, &extents);
 		return -ENOMEM;
 	}
 	sg = table.sgl;

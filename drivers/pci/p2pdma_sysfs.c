@@ -148,7 +148,7 @@ static int allocate_mmap(struct file *file, struct kobject *kobj,
 		return -ENODEV;
 	addr = p2pdma_pool_alloc_pages(p2pdma, vma_pages(vma));
 	if (!addr)
-		return percpu_ref_is_dying(&p2pdma->users) ? -ENODEV : -ENOMEM;
+		return READ_ONCE(p2pdma->retired) ? -ENODEV : -ENOMEM;
 	/*
 	 * mremap() must not grow what one mmap() has allocated, and a core
 	 * dump has no business in a device.

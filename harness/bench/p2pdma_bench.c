@@ -11,9 +11,12 @@
 
 #include <linux/dma-map-ops.h>
 #include <linux/dma-mapping.h>
+#include <linux/kthread.h>
+#include <linux/ktime.h>
 #include <linux/module.h>
 #include <linux/pci.h>
 #include <linux/pci-p2pdma.h>
+#include <linux/prandom.h>
 #include <linux/scatterlist.h>
 #include <linux/slab.h>
 #include <linux/sort.h>
@@ -51,6 +54,7 @@ struct bench {
 	struct pci_dev *provider;
 	struct device *client[2];
 	struct scatterlist sg;
+	struct sg_table table;
 	void *page;
 #ifdef HAVE_CLIENT_LISTS
 	struct list_head clients;
@@ -123,6 +127,12 @@ static void map_one(struct bench *b)
 	dma_map_sg(b->client[0], &b->sg, 1, DMA_TO_DEVICE);
 }
 
+static void map_many(struct bench *b)
+{
+	dma_map_sg(b->client[0], b->table.sgl, b->table.orig_nents,
+		   DMA_TO_DEVICE);
+}
+
 static void alloc_page_p2p(struct bench *b)
 {
 	b->page = pci_alloc_p2pmem(b->provider, PAGE_SIZE);
@@ -162,11 +172,11 @@ static void distance_list(struct bench *b)
 }
 #endif
 
-static int provide(struct pci_dev *pdev, unsigned int nr)
+static int provide(struct pci_dev *pdev, unsigned int nr, u64 size)
 {
 	int error;
 
-	fabric_set_bar(pdev, 0, (u64)nr * SZ_2M, SZ_2M);
+	fabric_set_bar(pdev, 0, nr * size, size);
 	error = pci_p2pdma_add_resource(pdev, 0, 0, 0);
 	if (!error)
 		pci_p2pmem_publish(pdev, true);
@@ -179,7 +189,7 @@ static void make_room_for_dma(struct pci_dev *pdev)
 	dma_set_max_seg_size(&pdev->dev, SZ_2M);
 }
 
-static int bench_create(struct bench *b, size_t nr_nodes)
+static int bench_create(struct bench *b, size_t nr_nodes, u64 size)
 {
 	b->fabric = fabric_create(nodes, nr_nodes, 0, 0x1000);
 	if (!b->fabric)
@@ -193,7 +203,7 @@ static int bench_create(struct bench *b, size_t nr_nodes)
 	INIT_LIST_HEAD(&b->clients);
 	pci_p2pdma_add_client(&b->clients, b->client[0]);
 #endif
-	return provide(b->provider, 0);
+	return provide(b->provider, 0, size);
 }
 
 static void bench_destroy(struct bench *b)
@@ -277,6 +287,28 @@ static int bench_strangers(struct bench *b)
 	return 0;
 }
 
+#define ENTRIES 256
+
+static int bench_map_many(struct bench *b)
+{
+	struct scatterlist *sg;
+	void *memory;
+	int i;
+
+	memory = pci_alloc_p2pmem(b->provider, ENTRIES * PAGE_SIZE);
+	if (!memory)
+		return -ENOMEM;
+	if (sg_alloc_table(&b->table, ENTRIES, GFP_KERNEL))
+		return -ENOMEM;
+	for_each_sgtable_sg(&b->table, sg, i)
+		sg_set_page(sg, virt_to_page(memory + i * PAGE_SIZE), PAGE_SIZE,
+			    0);
+	row("dma_map_sg, 256 entries, known pair", map_many, b);
+	sg_free_table(&b->table);
+	pci_free_p2pmem(b->provider, memory, ENTRIES * PAGE_SIZE);
+	return 0;
+}
+
 static int bench_pairs(struct bench *b)
 {
 	row("distance_many, one switch", distance_many, b);
@@ -297,7 +329,7 @@ static int bench_pairs(struct bench *b)
 	row_of("alloc a page, empty pool", b, nothing, alloc_page_p2p,
 	       free_page_p2p);
 	row_of("free a page", b, alloc_page_p2p, free_page_p2p, nothing);
-	return 0;
+	return bench_map_many(b);
 }
 
 static int bench_few(void)
@@ -305,7 +337,7 @@ static int bench_few(void)
 	struct bench b;
 	int error;
 
-	error = bench_create(&b, DP3);
+	error = bench_create(&b, DP3, SZ_2M);
 	if (!error)
 		error = bench_strangers(&b);
 	if (!error)
@@ -323,9 +355,9 @@ static int bench_many(void)
 		nodes[i] = (struct fabric_node){ PCI, FABRIC_PCI,
 						 PCI_DEVFN((i - MORE) / 8 + 1,
 							   (i - MORE) % 8) };
-	error = bench_create(&b, ARRAY_SIZE(nodes));
+	error = bench_create(&b, ARRAY_SIZE(nodes), SZ_2M);
 	for (i = MORE; i < ARRAY_SIZE(nodes) && !error; i++)
-		error = provide(fabric_dev(b.fabric, i), 1 + i - MORE);
+		error = provide(fabric_dev(b.fabric, i), 1 + i - MORE, SZ_2M);
 	if (!error) {
 		row("find_many, 64 providers", find_many, &b);
 #ifdef HAVE_CLIENT_LISTS
@@ -337,13 +369,220 @@ static int bench_many(void)
 	return error;
 }
 
+/* Pools of several sizes and fills */
+
+/* At most as many pieces as the base's first fit lays out in bearable time */
+#define PIECES	4096
+#define BATCH	16
+
+struct pieces {
+	void *addr[PIECES];
+	size_t size;		/* of each */
+	unsigned int nr, freed;
+};
+
+static const char *const sizes[] = {
+	"16 MiB", "256 MiB", "1 GiB", "16 GiB", "64 GiB",
+};
+static const u64 bytes[] = { SZ_16M, SZ_256M, SZ_1G, SZ_16G, SZ_64G };
+static const unsigned int permille[] = { 999, 950, 500, 0 };
+
+/* Mean of a few, one after the other: what they find isn't the same place. */
+static int measure_pool(struct bench *b, const char *size, unsigned int fill,
+			const char *shape, u64 nr_free)
+{
+	unsigned int i, nr = min_t(u64, nr_free, BATCH);
+	u64 start, allocs, frees, nothings;
+	void *page[BATCH];
+	unsigned long flags;
+
+	local_irq_save(flags);
+	start = rdtsc_ordered();
+	for (i = 0; i < nr; i++)
+		page[i] = pci_alloc_p2pmem(b->provider, PAGE_SIZE);
+	allocs = rdtsc_ordered() - start;
+	start = rdtsc_ordered();
+	for (i = 0; i < nr; i++)
+		pci_free_p2pmem(b->provider, page[i], PAGE_SIZE);
+	frees = rdtsc_ordered() - start;
+	start = rdtsc_ordered();
+	for (i = 0; i < nr; i++)
+		nothing(b);
+	nothings = rdtsc_ordered() - start;
+	local_irq_restore(flags);
+	for (i = 0; i < nr; i++)
+		if (!page[i])
+			return -ENOMEM;
+	pr_info("row alloc a page, %s, %u.%u %% %s = %llu\n", size, fill / 10,
+		fill % 10, shape, (allocs - nothings) / nr);
+	pr_info("row free a page, %s, %u.%u %% %s = %llu\n", size, fill / 10,
+		fill % 10, shape, (frees - nothings) / nr);
+	return 0;
+}
+
+static int bench_first_filled(struct bench *b, int which)
+{
+	u64 nr_pages = bytes[which] >> PAGE_SHIFT;
+	int i, error = 0;
+
+	for (i = 0; i < ARRAY_SIZE(permille) && !error; i++) {
+		u64 used = nr_pages * permille[i] / 1000;
+		void *filler = NULL;
+
+		if (used) {
+			filler = pci_alloc_p2pmem(b->provider,
+						  used << PAGE_SHIFT);
+			if (!filler)
+				return -ENOMEM;
+		}
+		error = measure_pool(b, sizes[which], permille[i],
+				     "first-filled", nr_pages - used);
+		if (filler)
+			pci_free_p2pmem(b->provider, filler,
+					used << PAGE_SHIFT);
+	}
+	return error;
+}
+
+/* All of the pool in pieces of one size, in random order */
+static int lay_out_pieces(struct bench *b, struct pieces *p, u64 nr_pages)
+{
+	struct rnd_state rnd;
+	unsigned int i;
+
+	p->nr = min_t(u64, nr_pages, PIECES);
+	p->size = nr_pages / p->nr << PAGE_SHIFT;
+	p->freed = 0;
+	for (i = 0; i < p->nr; i++) {
+		p->addr[i] = pci_alloc_p2pmem(b->provider, p->size);
+		if (!p->addr[i])
+			return -ENOMEM;
+	}
+	prandom_seed_state(&rnd, 1);
+	for (i = p->nr - 1; i; i--) {
+		unsigned int other = prandom_u32_state(&rnd) % (i + 1);
+
+		swap(p->addr[i], p->addr[other]);
+	}
+	return 0;
+}
+
+static int bench_fragmented(struct bench *b, int which, struct pieces *p)
+{
+	u64 nr_pages = bytes[which] >> PAGE_SHIFT;
+	int i, error;
+
+	error = lay_out_pieces(b, p, nr_pages);
+	for (i = 0; i < ARRAY_SIZE(permille) && !error; i++) {
+		unsigned int nr_free =
+			p->nr - p->nr * permille[i] / 1000;
+
+		while (p->freed < nr_free)
+			pci_free_p2pmem(b->provider, p->addr[p->freed++],
+					p->size);
+		if (permille[i])
+			error = measure_pool(b, sizes[which], permille[i],
+					     "fragmented",
+					     (u64)nr_free * p->size >> PAGE_SHIFT);
+	}
+	return error;
+}
+
+static int bench_pools(void)
+{
+	struct pieces *p;
+	int i, error = 0;
+
+	p = kvmalloc(sizeof(*p), GFP_KERNEL);
+	if (!p)
+		return -ENOMEM;
+	for (i = 0; i < ARRAY_SIZE(bytes) && !error; i++) {
+		struct bench b;
+
+		error = bench_create(&b, DP3, bytes[i]);
+		if (!error)
+			error = bench_first_filled(&b, i);
+		if (!error)
+			error = bench_fragmented(&b, i, p);
+		bench_destroy(&b);
+	}
+	kvfree(p);
+	return error;
+}
+
+/* Several processors at once: not counted, but timed */
+
+#define PAIRS	200000
+
+static atomic_t waiting, running;
+
+static int contend(void *data)
+{
+	struct bench *b = data;
+	void *page;
+	int i;
+
+	atomic_dec(&waiting);
+	while (atomic_read(&waiting))
+		cpu_relax();
+	for (i = 0; i < PAIRS; i++) {
+		page = pci_alloc_p2pmem(b->provider, PAGE_SIZE);
+		pci_free_p2pmem(b->provider, page, PAGE_SIZE);
+	}
+	atomic_dec(&running);
+	return 0;
+}
+
+/* Nanoseconds for a pair of calls, each processor making its own */
+static u64 contend_on(struct bench *b, unsigned int nr)
+{
+	unsigned int cpu = 0;
+	u64 start;
+
+	atomic_set(&waiting, nr);
+	atomic_set(&running, nr);
+	start = ktime_get_ns();
+	for (; cpu < nr; cpu++)
+		kthread_run_on_cpu(contend, b, cpu, "contend/%u");
+	while (atomic_read(&running))
+		schedule_timeout_uninterruptible(1);
+	return (ktime_get_ns() - start) / PAIRS;
+}
+
+static int bench_contention(void)
+{
+	u64 alone, together;
+	struct bench b;
+	int error;
+
+	error = bench_create(&b, DP3, SZ_256M);
+	if (!error) {
+		alone = contend_on(&b, 1);
+		together = contend_on(&b, num_online_cpus());
+		pr_info("row 1 processor, ns for alloc and free = %llu\n",
+			alone);
+		pr_info("row %u processors, ns for alloc and free = %llu\n",
+			num_online_cpus(), together);
+		pr_info("row %u processors by 1, %% = %llu\n",
+			num_online_cpus(), together * 100 / alone);
+	}
+	bench_destroy(&b);
+	return error;
+}
+
 static int __init bench_init(void)
 {
 	int error;
 
-	error = bench_few();
-	if (!error)
-		error = bench_many();
+	if (num_online_cpus() > 1) {
+		error = bench_contention();
+	} else {
+		error = bench_few();
+		if (!error)
+			error = bench_many();
+		if (!error)
+			error = bench_pools();
+	}
 	if (error)
 		pr_err("failed: %d\n", error);
 	else

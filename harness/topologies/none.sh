@@ -4,3 +4,5 @@
 # counter counts instructions: for benchmarks on made-up hierarchies.
 machine=q35
 counting=1
+# A pool of 64 GiB has 1 GiB of struct page.
+memory=2048

@@ -1,0 +1,522 @@
+// SPDX-License-Identifier: GPL-2.0
+/*
+ * PCI peer-to-peer DMA: where in a range there is space
+ *
+ * genalloc's bitmap says which pages are free. To search it costs the more the
+ * larger and the fuller the range is. So there is an index over it, and an
+ * algorithm for genalloc that asks the index first.
+ *
+ * The index is a tree of lanes, eight to a node. A lane holds the bound of
+ * what is below it: one more than the order of the largest free run of pages
+ * that is naturally aligned and a power of two, zero if no page is free.
+ *
+ *   level 0     a lane for each word of the bitmap    0 ... WORD_BOUND
+ *   level 1     for each node of level 0, a block     0 ... BLOCK_BOUND
+ *   level 2...  for each node of the level below, to the single top node
+ *
+ * Larger runs than a block (512 pages: 2 MiB, with pages of 4 KiB) aren't told
+ * apart: BLOCK_BOUND is the highest.
+ *
+ * A bound may be too high, but not too low:
+ * - To free raises the bounds above what was freed.
+ * - To allocate a word or more settles the bounds above it.
+ * - To allocate less changes no bound. The search that a bound leads astray
+ *   settles it.
+ * So what a search settles is paid for by what was allocated or freed before,
+ * and what it costs beyond depends on the depth of the tree alone.
+ *
+ * A single page is looked for in the word where the last one was found, the
+ * hint, and then next to it; a longer run from the beginning. To free in the
+ * hint's word raises no bound: that is done when the hint moves on, or when
+ * somebody looks for a longer run.
+ *
+ * No lock is taken. Who frees clears bits, then looks at the bound; who
+ * settles lowers the bound, then looks at the bits again; between the two
+ * steps of either is a full barrier. So one of them sees what the other did,
+ * at each level; and likewise of who frees in the hint's word, and who moves
+ * the hint. A bound that is too low in spite of this (genalloc takes back
+ * what it marked before it met another one's marks, and nobody tells us) costs
+ * a search of the bitmap, never the space.
+ */
+
+#include <linux/atomic.h>
+#include <linux/bitmap.h>
+#include <linux/bitops.h>
+#include <linux/compiler.h>
+#include <linux/genalloc.h>
+#include <linux/log2.h>
+#include <linux/math.h>
+#include <linux/overflow.h>
+#include <linux/slab.h>
+
+#include "p2pdma.h"
+#include "p2pdma_space.h"
+
+#define LANES		P2PDMA_SPACE_LANES
+#define LANE_BITS	8
+#define EACH_LANE	(~0UL / 0xff)			/* one in each lane */
+#define LANE_TOPS	(EACH_LANE << (LANE_BITS - 1))
+
+#define WORD_ORDER	6
+#define WORD_PAGES	P2PDMA_SPACE_WORD_PAGES
+#define WORD_BOUND	P2PDMA_SPACE_WORD_BOUND
+#define BLOCK_ORDER	(WORD_ORDER + 3)
+#define BLOCK_PAGES	(1UL << BLOCK_ORDER)
+#define BLOCK_BOUND	P2PDMA_SPACE_BLOCK_BOUND
+
+static_assert(WORD_PAGES == BITS_PER_LONG && WORD_PAGES == 1 << WORD_ORDER);
+static_assert(LANES * LANE_BITS == BITS_PER_LONG);
+static_assert(WORD_BOUND == WORD_ORDER + 1 && BLOCK_BOUND == BLOCK_ORDER + 1);
+
+/* Runs of free pages */
+
+/*
+ * One turn of a search for aligned runs in a mask: of those that begin where
+ * @runs says and are 1 << @order bits long, keeps the ones that make up the
+ * next order.
+ */
+static unsigned long pair_up(unsigned long runs, unsigned int order)
+{
+	static const unsigned long starts[] = {
+		0x5555555555555555, 0x1111111111111111, 0x0101010101010101,
+		0x0001000100010001, 0x0000000100000001, 0x0000000000000001,
+	};
+
+	return runs & (runs >> (1 << order)) & starts[order];
+}
+
+static __always_inline unsigned long pages_of(struct p2pdma_space *space, unsigned long word)
+{
+	return likely(word < space->nr_pages / WORD_PAGES) ?
+			~0UL : BITMAP_LAST_WORD_MASK(space->nr_pages);
+}
+
+static __always_inline unsigned long free_pages_of(struct p2pdma_space *space,
+				   const unsigned long *map, unsigned long word)
+{
+	return ~READ_ONCE(map[word]) & pages_of(space, word);
+}
+
+/* A mask with a bit in the lane of each word of the block that is free */
+static unsigned long free_words_of(struct p2pdma_space *space,
+				   const unsigned long *map,
+				   unsigned long block)
+{
+	unsigned long i, first = block * LANES, free_words = 0;
+
+	for (i = 0; i < LANES && first + i < space->nr_pages / WORD_PAGES; i++)
+		if (!READ_ONCE(map[first + i]))
+			free_words |= 1UL << (i * LANE_BITS);
+	return free_words;
+}
+
+/* Bounds */
+
+static __always_inline unsigned int lane_of(unsigned long node, unsigned long lane)
+{
+	return node >> (lane % LANES * LANE_BITS) & 0xff;
+}
+
+/* The top bit of each lane that is at least @bound; no bound reaches it. */
+static __always_inline unsigned long lanes_from(unsigned long node, unsigned int bound)
+{
+	return ((node | LANE_TOPS) - EACH_LANE * bound) & LANE_TOPS;
+}
+
+static unsigned int highest_lane(unsigned long node)
+{
+	unsigned int highest = 0;
+
+	for (; node; node >>= LANE_BITS)
+		highest = max(highest, lane_of(node, 0));
+	return highest;
+}
+
+static __always_inline unsigned int bound_of_word(unsigned long runs)
+{
+	unsigned int order;
+
+	for (order = 0; runs && order < WORD_ORDER; order++)
+		runs = pair_up(runs, order);
+	return runs ? WORD_BOUND : order;
+}
+
+/* @node: the bounds of its words. Those that are free run like bits do. */
+static unsigned int bound_of_block(unsigned long node)
+{
+	unsigned long runs = lanes_from(node, WORD_BOUND) >> (LANE_BITS - 1);
+	unsigned int order = WORD_ORDER;
+
+	if (!runs)
+		return highest_lane(node);
+	for (; runs && order < BLOCK_ORDER; order++)
+		runs = pair_up(runs, order - WORD_ORDER + ilog2(LANE_BITS));
+	return runs ? BLOCK_BOUND : order;
+}
+
+/* What the lane above a node should be, as of now */
+static unsigned int bound_of_node(struct p2pdma_space *space,
+				  unsigned int level, unsigned long node)
+{
+	unsigned long lanes = READ_ONCE(space->level[level][node]);
+
+	if (!lanes)
+		return 0;
+	return level ? highest_lane(lanes) : bound_of_block(lanes);
+}
+
+static __always_inline unsigned long *node_of(struct p2pdma_space *space, unsigned int level,
+			      unsigned long lane)
+{
+	return &space->level[level][lane / LANES];
+}
+
+/* @bound in a lane, and zero in the others */
+static __always_inline unsigned long in_lane(unsigned long lane, unsigned long bound)
+{
+	return bound << lane % LANES * LANE_BITS;
+}
+
+/*
+ * Raises the lanes from @level up that are below @bound; none is above one
+ * that isn't. A full barrier each.
+ */
+static void raise_lanes(struct p2pdma_space *space, unsigned int level,
+			unsigned long lane, unsigned int bound)
+{
+	for (; level < space->levels; level++, lane /= LANES) {
+		unsigned long *node = node_of(space, level, lane);
+		unsigned long old = READ_ONCE(*node);
+
+		do {
+			if (lane_of(old, lane) >= bound)
+				return;
+		} while (!try_cmpxchg(node, &old,
+				      (old & ~in_lane(lane, 0xff)) |
+				      in_lane(lane, bound)));
+	}
+}
+
+/**
+ * p2pdma_space_raise - raise the bounds above free pages
+ * @space: of the range
+ * @map: its bits, those of the pages cleared, and a full barrier after that
+ * @word: of @map
+ *
+ * Context: Any.
+ */
+void p2pdma_space_raise(struct p2pdma_space *space, const unsigned long *map,
+			unsigned long word)
+{
+	unsigned int bound = bound_of_word(free_pages_of(space, map, word));
+
+	raise_lanes(space, 0, word, bound);
+	/* It may be the last one of a free block. */
+	if (bound == WORD_BOUND)
+		raise_lanes(space, 1, word / LANES,
+			    bound_of_node(space, 0, word / LANES));
+}
+
+/* Returns true, and has been a full barrier, if that makes a difference. */
+static __always_inline bool lower_lane(struct p2pdma_space *space,
+				       unsigned int level, unsigned long lane,
+				       unsigned int bound)
+{
+	unsigned long *node = node_of(space, level, lane);
+	unsigned long old = READ_ONCE(*node);
+
+	do {
+		if (lane_of(old, lane) <= bound)
+			return false;
+	} while (!try_cmpxchg(node, &old, (old & ~in_lane(lane, 0xff)) |
+					  in_lane(lane, bound)));
+	return true;
+}
+
+/* After what is below has become less. If it is more again, raise it. */
+static void settle_word(struct p2pdma_space *space, const unsigned long *map,
+			unsigned long word)
+{
+	unsigned long free = free_pages_of(space, map, word);
+
+	if (lower_lane(space, 0, word, bound_of_word(free)) &&
+	    unlikely(free_pages_of(space, map, word) & ~free))
+		p2pdma_space_raise(space, map, word);
+}
+
+static void settle_node(struct p2pdma_space *space, unsigned int level,
+			unsigned long node)
+{
+	unsigned int again, bound = bound_of_node(space, level, node);
+
+	if (!lower_lane(space, level + 1, node, bound))
+		return;
+	again = bound_of_node(space, level, node);
+	if (unlikely(again > bound))
+		raise_lanes(space, level + 1, node, again);
+}
+
+/* Searching */
+
+/* Returns @nr_pages or more if there is none. */
+static __always_inline unsigned long run_in_word(struct p2pdma_space *space,
+				 const unsigned long *map, unsigned long word,
+				 unsigned int order)
+{
+	unsigned long runs = free_pages_of(space, map, word);
+	unsigned int i;
+
+	for (i = 0; i < order; i++)
+		runs = pair_up(runs, i);
+	return runs ? word * WORD_PAGES + __ffs(runs) : space->nr_pages;
+}
+
+static unsigned long run_in_block(struct p2pdma_space *space,
+				  const unsigned long *map, unsigned long block,
+				  unsigned int order)
+{
+	unsigned long i, runs = free_words_of(space, map, block);
+
+	for (i = WORD_ORDER; i < order; i++)
+		runs = pair_up(runs, i - WORD_ORDER + ilog2(LANE_BITS));
+	if (runs)
+		return block * BLOCK_PAGES + __ffs(runs) / LANE_BITS * WORD_PAGES;
+
+	for (i = 0; i < LANES; i++)
+		settle_word(space, map, block * LANES + i);
+	settle_node(space, 0, block);
+	return space->nr_pages;
+}
+
+/*
+ * A naturally aligned run of at most a block, looked for from a node on. Down
+ * to where a lane promises one, up from where none does; each step up, and
+ * each promise that isn't kept, settles a lane.
+ */
+static __always_inline unsigned long
+find_aligned(struct p2pdma_space *space, const unsigned long *map,
+	     unsigned int order, unsigned int level, unsigned long node)
+{
+	const unsigned int last = order > WORD_ORDER;
+	unsigned long promising, lane, page;
+
+	for (;;) {
+		promising = READ_ONCE(space->level[level][node]);
+		if (order)
+			promising = lanes_from(promising, order + 1);
+		if (!promising) {
+			if (level == space->levels - 1)
+				return space->nr_pages;
+			settle_node(space, level, node);
+			level++;
+			node /= LANES;
+			continue;
+		}
+		lane = node * LANES + __ffs(promising) / LANE_BITS;
+		if (level > last) {
+			level--;
+			node = lane;
+			continue;
+		}
+		page = last ? run_in_block(space, map, lane, order) :
+			      run_in_word(space, map, lane, order);
+		if (page < space->nr_pages)
+			return page;
+		if (!last)
+			settle_word(space, map, lane);
+	}
+}
+
+/* Of whatever the index doesn't know. Others change the bits meanwhile. */
+static noinline unsigned long first_fit(struct p2pdma_space *space,
+					unsigned long *map, unsigned int nr)
+{
+	return data_race(bitmap_find_next_zero_area(map, space->nr_pages, 0,
+						    nr, 0));
+}
+
+/* The hint's word is full. */
+static noinline unsigned long find_page(struct p2pdma_space *space,
+					unsigned long *map, unsigned long word)
+{
+	unsigned long page;
+
+	settle_word(space, map, word);
+	page = find_aligned(space, map, 0, 0, word / LANES);
+	if (unlikely(page >= space->nr_pages))
+		return first_fit(space, map, 1);
+	/* What was freed in the meantime has raised nothing. */
+	word = xchg(&space->hint, page / WORD_PAGES);
+	if (unlikely(free_pages_of(space, map, word)))
+		p2pdma_space_raise(space, map, word);
+	return page;
+}
+
+/* Free blocks in a row */
+static unsigned long find_blocks(struct p2pdma_space *space,
+				 const unsigned long *map, unsigned long nr)
+{
+	unsigned long nr_blocks = space->nr_pages / BLOCK_PAGES;
+	unsigned long block, row = 0;
+
+	for (block = 0; block < nr_blocks && row < nr; block++) {
+		unsigned long node = READ_ONCE(space->level[1][block / LANES]);
+
+		if (lane_of(node, block) == BLOCK_BOUND &&
+		    run_in_block(space, map, block, BLOCK_ORDER) <
+							space->nr_pages)
+			row++;
+		else
+			row = 0;
+	}
+	return row < nr ? space->nr_pages : (block - nr) * BLOCK_PAGES;
+}
+
+static noinline unsigned long find_run(struct p2pdma_space *space,
+				       unsigned long *map, unsigned int nr)
+{
+	unsigned long page;
+
+	p2pdma_space_raise(space, map, READ_ONCE(space->hint));
+	if (nr <= BLOCK_PAGES)
+		page = find_aligned(space, map, order_base_2(nr),
+				    space->levels - 1, 0);
+	else
+		page = find_blocks(space, map, DIV_ROUND_UP(nr, BLOCK_PAGES));
+	return page < space->nr_pages ? page : first_fit(space, map, nr);
+}
+
+/**
+ * p2pdma_space_find - an algorithm for genalloc
+ * @map: of a chunk whose owner is a struct p2pdma_range
+ * @size: its bits
+ * @start: if not zero, where another one has just been faster
+ * @nr: pages wanted
+ * @data: not used
+ * @pool: the pool
+ * @start_addr: of the chunk
+ *
+ * A run that is naturally aligned to @nr, rounded up to a power of two and at
+ * most a block, if there is one; else any.
+ *
+ * Context: Any.
+ * Return: the first page of the run, @size or more if there is none.
+ */
+unsigned long p2pdma_space_find(unsigned long *map, unsigned long size,
+				unsigned long start, unsigned int nr,
+				void *data, struct gen_pool *pool,
+				unsigned long start_addr)
+{
+	struct gen_pool_chunk *chunk =
+		container_of(map, struct gen_pool_chunk, bits[0]);
+	struct p2pdma_range *range = chunk->owner;
+	struct p2pdma_space *space = range->space;
+	unsigned long word = READ_ONCE(space->hint);
+	unsigned long free = free_pages_of(space, map, word);
+
+	if (unlikely(nr != 1))
+		return find_run(space, map, nr);
+	if (unlikely(!free))
+		return find_page(space, map, word);
+	return word * WORD_PAGES + __ffs(free);
+}
+
+/**
+ * p2pdma_space_raise_run - raise the bounds above freed pages
+ * @space: of the range
+ * @map: its bits, those of the pages cleared, and a full barrier after that
+ * @page: the first one
+ * @nr: of pages
+ *
+ * Context: Any.
+ */
+void p2pdma_space_raise_run(struct p2pdma_space *space,
+			    const unsigned long *map, unsigned long page,
+			    unsigned long nr)
+{
+	unsigned long word, last = (page + nr - 1) / WORD_PAGES;
+
+	for (word = page / WORD_PAGES; word <= last; word++)
+		p2pdma_space_raise(space, map, word);
+}
+
+/**
+ * p2pdma_space_settle - settle the bounds above allocated pages
+ * @space: of the range
+ * @map: its bits, those of the pages set
+ * @page: the first one
+ * @nr: of pages
+ *
+ * Context: Any.
+ */
+void p2pdma_space_settle(struct p2pdma_space *space, const unsigned long *map,
+			 unsigned long page, unsigned long nr)
+{
+	unsigned long first = page / WORD_PAGES;
+	unsigned long last = (page + nr - 1) / WORD_PAGES;
+	unsigned long i;
+	unsigned int level;
+
+	for (i = first; i <= last; i++)
+		settle_word(space, map, i);
+	for (level = 0; level < space->levels - 1; level++) {
+		first /= LANES;
+		last /= LANES;
+		for (i = first; i <= last; i++)
+			settle_node(space, level, i);
+	}
+}
+
+/* All of it is free. */
+static void fill_in(struct p2pdma_space *space)
+{
+	unsigned long lane, nr = DIV_ROUND_UP(space->nr_pages, WORD_PAGES);
+	unsigned int level;
+
+	for (level = 0; level < space->levels; level++) {
+		for (lane = 0; lane < nr; lane++) {
+			unsigned long bound =
+				level ? bound_of_node(space, level - 1, lane) :
+					bound_of_word(pages_of(space, lane));
+
+			*node_of(space, level, lane) |= in_lane(lane, bound);
+		}
+		nr = DIV_ROUND_UP(nr, LANES);
+	}
+}
+
+/**
+ * p2pdma_space_create - an index of free pages
+ * @nr_pages: their number
+ *
+ * Context: Process context, may sleep.
+ * Return: NULL if there is no memory for it; one byte for 64 pages, mostly.
+ */
+struct p2pdma_space *p2pdma_space_create(unsigned long nr_pages)
+{
+	unsigned long nr[P2PDMA_SPACE_LEVELS], total = 0, lanes;
+	struct p2pdma_space *space;
+	unsigned int i, levels = 0;
+
+	lanes = DIV_ROUND_UP(nr_pages, WORD_PAGES);
+	do {
+		lanes = DIV_ROUND_UP(lanes, LANES);
+		nr[levels++] = lanes;
+		total += lanes;
+	} while (lanes > 1 || levels < 2);
+
+	space = kvzalloc(struct_size(space, nodes, total), GFP_KERNEL);
+	if (!space)
+		return NULL;
+	space->nr_pages = nr_pages;
+	space->levels = levels;
+	for (i = 0, total = 0; i < levels; total += nr[i++])
+		space->level[i] = &space->nodes[total];
+	fill_in(space);
+	return space;
+}
+
+void p2pdma_space_destroy(struct p2pdma_space *space)
+{
+	kvfree(space);
+}

@@ -27,6 +27,8 @@ guest_tests()
 	guest_job "$1" switch selftest,p2pmem_copy
 	guest_job "$1" switch selftest,p2pmem_lifecycle
 	guest_job "$1" switch selftest,p2pmem_query
+	guest_job "$1" shm "provider,$1"
+	guest_job "$1" shm "fuzz,$1,100000"
 	guest_job "$1" switch acs
 	guest_job "$1" switch tool
 	guest_job "$1" roots selftest,p2pmem_copy
@@ -171,6 +173,7 @@ must "$here/build.sh" debug
 must "$here/initramfs.sh" full
 guest_tests debug
 guest_job debug shm fault
+guest_job debug shm fault,calls
 guest_job debug switch trace
 say "- negative controls of the debug kernel"
 must_be leak debug control,leak

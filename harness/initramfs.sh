@@ -35,15 +35,15 @@ build_selftests()
 }
 
 # Modules are built for a kernel, in a directory that make may write to.
-# build_module FLAVOUR SOURCES NAME
-build_module()
+# build_modules FLAVOUR SOURCES NAME
+build_modules()
 {
 	local flavour=$1 sources=$2 name=$3
 
+	mkdir -p "$out/$flavour-modules" "$guest/modules/$flavour"
 	rsync -rc "$sources/" "$out/$flavour-modules/$name/"
 	kernel_make "$flavour" M="$out/$flavour-modules/$name" modules
-	mkdir -p "$guest/modules/$flavour"
-	cp "$out/$flavour-modules/$name/$name.ko" "$guest/modules/$flavour/"
+	cp "$out/$flavour-modules/$name/"*.ko "$guest/modules/$flavour/"
 }
 
 fill_guest()
@@ -72,14 +72,12 @@ fill_full()
 	mkdir -p "$out/tools-pci"
 	make -C "$tree/tools/pci" OUTPUT="$out/tools-pci/"
 	add_program "$guest" "$out/tools-pci/lsp2pdma"
-	for flavour in plain debug; do
+	for flavour in plain debug kcsan; do
 		[[ -f $out/$flavour/Module.symvers ]] || continue
-		mkdir -p "$out/$flavour-modules"
-		build_module "$flavour" "$root/harness/control" control
+		build_modules "$flavour" "$root/harness/control" control
+		build_modules "$flavour" \
+			"$selftests/pci-p2pdma/test_modules" test_modules
 	done
-	[[ ! -f $out/debug/Module.symvers ]] ||
-		build_module debug "$selftests/pci-p2pdma/test_modules" \
-			p2pdma_fault
 }
 
 fill_bench()
@@ -90,8 +88,7 @@ fill_bench()
 	cp "$root"/harness/bench/{Makefile,*.c} \
 		"$tree"/drivers/pci/tests/p2pdma_fabric.[ch] "$sources/"
 	for flavour in untouched plain; do
-		mkdir -p "$out/$flavour-modules"
-		build_module "$flavour" "$sources" bench
+		build_modules "$flavour" "$sources" bench
 	done
 }
 

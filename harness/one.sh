@@ -26,7 +26,7 @@ selftest)
 job)
 	"$root/harness/initramfs.sh" full
 	guest_job "$flavour" "$topology" "$what"
-	cat "$logs/$what-$flavour-$topology.report"
+	cat "$logs/${what//,/-}-$flavour-$topology.report"
 	;;
 esac
 verdict

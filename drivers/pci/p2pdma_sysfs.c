@@ -3,8 +3,8 @@
  * PCI peer-to-peer DMA: p2pmem/ of a provider in sysfs
  *	Documentation/ABI/testing/sysfs-bus-pci
  *
- * size, available and published are read-only values; mmap() of allocate
- * takes zeroed pages from the pool, and munmap() gives them back.
+ * allocate is for mmap(), which takes zeroed pages from the pool, and munmap(),
+ * which gives them back. The other files are read-only values.
  *
  * Removing the files waits for their readers and for mmap() calls in
  * progress. So in mmap() the provider, if it is there at all, can't go away.
@@ -29,45 +29,78 @@
 
 #include "p2pdma.h"
 
-static ssize_t size_show(struct device *dev, struct device_attribute *attr,
-			 char *buf)
+/* A device whose provider is just going away has nothing of anything. */
+static ssize_t show(struct device *dev, char *buf,
+		    u64 (*value)(struct pci_p2pdma *p2pdma))
 {
 	struct pci_p2pdma *p2pdma;
-	size_t size;
+	u64 result;
 
 	rcu_read_lock();
 	p2pdma = rcu_dereference(to_pci_dev(dev)->p2pdma);
-	size = p2pdma ? gen_pool_size(p2pdma->pool) : 0;
+	result = p2pdma ? value(p2pdma) : 0;
 	rcu_read_unlock();
-	return sysfs_emit(buf, "%zu\n", size);
+	return sysfs_emit(buf, "%llu\n", result);
+}
+
+static u64 size(struct pci_p2pdma *p2pdma)
+{
+	return gen_pool_size(p2pdma->pool);
+}
+
+static ssize_t size_show(struct device *dev, struct device_attribute *attr,
+			 char *buf)
+{
+	return show(dev, buf, size);
 }
 static DEVICE_ATTR_RO(size);
+
+static u64 available(struct pci_p2pdma *p2pdma)
+{
+	return gen_pool_avail(p2pdma->pool);
+}
 
 static ssize_t available_show(struct device *dev,
 			      struct device_attribute *attr, char *buf)
 {
-	struct pci_p2pdma *p2pdma;
-	size_t available;
-
-	rcu_read_lock();
-	p2pdma = rcu_dereference(to_pci_dev(dev)->p2pdma);
-	available = p2pdma ? gen_pool_avail(p2pdma->pool) : 0;
-	rcu_read_unlock();
-	return sysfs_emit(buf, "%zu\n", available);
+	return show(dev, buf, available);
 }
 static DEVICE_ATTR_RO(available);
+
+static u64 available_largest(struct pci_p2pdma *p2pdma)
+{
+	return (u64)p2pdma_pool_free_runs(p2pdma, ULONG_MAX).longest
+		<< PAGE_SHIFT;
+}
+
+static ssize_t available_largest_show(struct device *dev,
+				      struct device_attribute *attr, char *buf)
+{
+	return show(dev, buf, available_largest);
+}
+static DEVICE_ATTR_RO(available_largest);
+
+static u64 available_pieces(struct pci_p2pdma *p2pdma)
+{
+	return p2pdma_pool_free_runs(p2pdma, ULONG_MAX).count;
+}
+
+static ssize_t available_pieces_show(struct device *dev,
+				     struct device_attribute *attr, char *buf)
+{
+	return show(dev, buf, available_pieces);
+}
+static DEVICE_ATTR_RO(available_pieces);
+
+static u64 published(struct pci_p2pdma *p2pdma)
+{
+	return p2pdma_is_offered(p2pdma);
+}
 
 static ssize_t published_show(struct device *dev,
 			      struct device_attribute *attr, char *buf)
 {
-	struct pci_p2pdma *p2pdma;
-	bool published;
-
-	rcu_read_lock();
-	p2pdma = rcu_dereference(to_pci_dev(dev)->p2pdma);
-	published = p2pdma && p2pdma_is_offered(p2pdma);
-	rcu_read_unlock();
-	return sysfs_emit(buf, "%d\n", published);
+	return show(dev, buf, published);
 }
 static DEVICE_ATTR_RO(published);
 
@@ -89,7 +122,9 @@ static int map_page(struct vm_area_struct *vma, unsigned long at, void *addr)
 	struct page *page = virt_to_page(addr);
 	int error;
 
-	memset_io((void __iomem __force *)addr, 0, PAGE_SIZE);
+	/* The memory isn't cached: each store crosses the link by itself. */
+	__iowrite64_copy((void __iomem __force *)addr,
+			 page_address(ZERO_PAGE(0)), PAGE_SIZE / sizeof(u64));
 	error = vm_insert_page(vma, at, page);
 	if (!error)
 		put_page(page);
@@ -177,6 +212,8 @@ void p2pdma_sysfs_unmap(struct p2pdma_range *range)
 static struct attribute *p2pmem_attrs[] = {
 	&dev_attr_size.attr,
 	&dev_attr_available.attr,
+	&dev_attr_available_largest.attr,
+	&dev_attr_available_pieces.attr,
 	&dev_attr_published.attr,
 	NULL,
 };

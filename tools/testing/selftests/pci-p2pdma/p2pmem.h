@@ -16,6 +16,7 @@
 
 #include <errno.h>
 #include <fcntl.h>
+#include <linux/pci-p2pdma.h>
 #include <stdbool.h>
 #include <stdint.h>
 #include <stdio.h>
@@ -45,6 +46,20 @@ static inline const char *p2pmem_path(const char *bdf, const char *file)
 	snprintf(path[turn], sizeof(path[turn]), "/sys/bus/pci/devices/%s/%s",
 		 bdf, file);
 	return path[turn];
+}
+
+/* Returns false if @bdf isn't a PCI address. */
+static inline bool p2pmem_address(const char *bdf,
+				  struct pci_p2pdma_address *address)
+{
+	unsigned int domain, bus, dev, fn;
+
+	if (sscanf(bdf, "%x:%x:%x.%x", &domain, &bus, &dev, &fn) != 4)
+		return false;
+	*address = (struct pci_p2pdma_address){
+		.domain = domain, .bus = bus, .devfn = dev << 3 | fn
+	};
+	return true;
 }
 
 /* The number in a file, -1 if there is none */

@@ -15,18 +15,6 @@
 #define FUZZ_CALLS 120000
 
 /* PCI address of the controller of a block device; 0 if it has none */
-static bool address_of(const char *bdf, struct pci_p2pdma_address *address)
-{
-	unsigned int domain, bus, dev, fn;
-
-	if (sscanf(bdf, "%x:%x:%x.%x", &domain, &bus, &dev, &fn) != 4)
-		return false;
-	*address = (struct pci_p2pdma_address){
-		.domain = domain, .bus = bus, .devfn = dev << 3 | fn
-	};
-	return true;
-}
-
 static bool address_of_drive(const char *path,
 			     struct pci_p2pdma_address *address)
 {
@@ -37,7 +25,7 @@ static bool address_of_drive(const char *path,
 	if (!realpath(link, real))
 		return false;
 	slash = strrchr(real, '/');
-	return address_of(slash + 1, address);
+	return p2pmem_address(slash + 1, address);
 }
 
 FIXTURE(query)
@@ -57,7 +45,7 @@ FIXTURE_SETUP(query)
 		SKIP(return, "P2PMEM_* are not set");
 	self->reachable = *reachable == '1';
 	memset(&self->query, 0, sizeof(self->query));
-	ASSERT_TRUE(address_of(bdf, &self->query.provider));
+	ASSERT_TRUE(p2pmem_address(bdf, &self->query.provider));
 	ASSERT_TRUE(address_of_drive(source, &self->query.client));
 	self->fd = open("/dev/pci_p2pdma", O_RDONLY);
 	ASSERT_GE(self->fd, 0);

@@ -49,6 +49,55 @@ TEST_F(p2pmem, values)
 	EXPECT_EQ(1, p2pmem_read(p2pmem_path(self->bdf, "p2pmem/published")));
 }
 
+TEST_F(p2pmem, fragmentation)
+{
+	const char *bdf = self->bdf;
+	long long pieces, largest;
+	char *addr;
+
+	/* Its own mapping of all that is left of the largest piece */
+	pieces = p2pmem_read(p2pmem_path(bdf, "p2pmem/available_pieces"));
+	largest = p2pmem_read(p2pmem_path(bdf, "p2pmem/available_largest"));
+	EXPECT_GE(pieces, 1);
+	ASSERT_GT(largest, 16 * PAGE);
+	EXPECT_LE(largest, self->available);
+	addr = map(self->fd, largest, MAP_SHARED, 0);
+	ASSERT_NE(MAP_FAILED, addr);
+	EXPECT_EQ(pieces - 1, p2pmem_read(p2pmem_path(bdf, "p2pmem/available_pieces")));
+	/* Two holes in it, of three pages and of one */
+	ASSERT_EQ(0, munmap(addr + 2 * PAGE, 3 * PAGE));
+	ASSERT_EQ(0, munmap(addr + 7 * PAGE, PAGE));
+	EXPECT_EQ(pieces + 1, p2pmem_read(p2pmem_path(bdf, "p2pmem/available_pieces")));
+	if (pieces == 1)
+		EXPECT_EQ(3 * PAGE, p2pmem_read(p2pmem_path(bdf, "p2pmem/available_largest")));
+	ASSERT_EQ(0, munmap(addr, largest));
+	EXPECT_EQ(pieces, p2pmem_read(p2pmem_path(bdf, "p2pmem/available_pieces")));
+	EXPECT_EQ(largest, p2pmem_read(p2pmem_path(bdf, "p2pmem/available_largest")));
+}
+
+/* More mappings than a process has by default, of a page each */
+TEST_F(p2pmem, thousands_of_mappings)
+{
+	static void *addr[4000];
+	int i, nr;
+
+	for (nr = 0; nr < 4000; nr++) {
+		addr[nr] = map(self->fd, PAGE, MAP_SHARED, 0);
+		if (addr[nr] == MAP_FAILED)
+			break;
+	}
+	EXPECT_EQ(self->available / PAGE > 4000 ? 4000 :
+			  self->available / (long long)PAGE, nr);
+	EXPECT_EQ(self->available - nr * (long long)PAGE,
+		  p2pmem_available(self->bdf));
+	for (i = 0; i < nr; i++)
+		*(int *)addr[i] = i;
+	for (i = 0; i < nr; i++) {
+		ASSERT_EQ(i, *(int *)addr[i]);
+		ASSERT_EQ(0, munmap(addr[i], PAGE));
+	}
+}
+
 TEST_F(p2pmem, permissions)
 {
 	struct stat st;

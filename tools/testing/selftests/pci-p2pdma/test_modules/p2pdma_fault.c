@@ -13,6 +13,7 @@
 
 #define pr_fmt(fmt) KBUILD_MODNAME ": " fmt
 
+#include <linux/dma-mapping.h>
 #include <linux/module.h>
 #include <linux/pci.h>
 #include <linux/pci-p2pdma.h>
@@ -172,6 +173,52 @@ static void free_sgl(struct fault_test *t)
 	close_group(t);
 }
 
+/* What is remembered of a pair costs an allocation, but not the answer. */
+static void open_with_a_client(struct fault_test *t)
+{
+	open_with_two_ranges(t);
+	if (pci_p2pdma_add_client(&t->clients, &t->pdev->dev))
+		pr_err("can't add the client\n");
+}
+
+static bool false_alarm(struct fault_test *t)
+{
+	return false;
+}
+
+static int distance(struct fault_test *t)
+{
+	return pci_p2pdma_distance(t->pdev, &t->clients);
+}
+
+static int find(struct fault_test *t)
+{
+	struct pci_dev *found = pci_p2pmem_find(&t->clients);
+
+	pci_dev_put(found);
+	return found == t->pdev ? 0 : -ENODEV;
+}
+
+static int assign_provider(struct fault_test *t)
+{
+	return pci_p2pdma_assign_provider(t->pdev, &t->clients) ? 0 : -ENODEV;
+}
+
+static void open_with_memory(struct fault_test *t)
+{
+	open_with_two_ranges(t);
+	if (pci_p2pmem_alloc_sgl(t->pdev, &t->sgl, &t->nents, PAGE_SIZE))
+		pr_err("can't allocate a page\n");
+}
+
+static int map_sg(struct fault_test *t)
+{
+	if (!dma_map_sg(&t->pdev->dev, t->sgl, t->nents, DMA_TO_DEVICE))
+		return -EIO;
+	dma_unmap_sg(&t->pdev->dev, t->sgl, t->nents, DMA_TO_DEVICE);
+	return 0;
+}
+
 static const struct fault_call calls[] = {
 	{ "pci_p2pdma_add_resource, first", open_group, add_resource,
 	  has_no_pool, close_group },
@@ -185,6 +232,13 @@ static const struct fault_call calls[] = {
 	  has_no_client, close_group },
 	{ "pci_p2pmem_alloc_sgl", open_with_two_ranges, alloc_sgl, is_all_free,
 	  free_sgl },
+	{ "pci_p2pdma_distance", open_with_a_client, distance, false_alarm,
+	  free_clients },
+	{ "pci_p2pmem_find", open_with_a_client, find, false_alarm,
+	  free_clients },
+	{ "pci_p2pdma_assign_provider", open_with_a_client, assign_provider,
+	  false_alarm, free_clients },
+	{ "dma_map_sg", open_with_memory, map_sg, false_alarm, free_sgl },
 };
 
 /* With the n-th allocation failing, for n = 1, 2, ... until there is none */

@@ -1,0 +1,260 @@
+// SPDX-License-Identifier: GPL-2.0
+/*
+ * The provider goes away, and those who use it don't: with the module
+ * p2pdma_provider, which P2PMEM_MODULE names
+ */
+#define _GNU_SOURCE
+#include <pthread.h>
+#include <signal.h>
+#include <sys/syscall.h>
+#include <sys/wait.h>
+
+#include "../kselftest_harness.h"
+#include "p2pmem.h"
+
+#define DRIVER	"/sys/bus/pci/drivers/p2pdma_provider/"
+#define DEBUG	"/sys/kernel/debug/p2pdma_provider/"
+#define SIZE	(16 * PAGE)
+
+static int load(const char *path)
+{
+	int error = 0, fd = open(path, O_RDONLY);
+
+	if (fd < 0)
+		return -errno;
+	if (syscall(SYS_finit_module, fd, "", 0))
+		error = -errno;
+	close(fd);
+	return error;
+}
+
+static int unload(void)
+{
+	return syscall(SYS_delete_module, "p2pdma_provider", O_NONBLOCK) ?
+		-errno : 0;
+}
+
+FIXTURE(provider)
+{
+	const char *bdf;	/* of the test module's device */
+	const char *module;
+	const char *source;
+	const char *target;
+	const char *client;	/* PCI address of the source */
+	long long size;
+};
+
+FIXTURE_SETUP(provider)
+{
+	self->bdf = p2pmem_env("P2PMEM_SHM");
+	self->module = p2pmem_env("P2PMEM_MODULE");
+	self->source = p2pmem_env("P2PMEM_SOURCE");
+	self->target = p2pmem_env("P2PMEM_TARGET");
+	self->client = p2pmem_env("P2PMEM_SOURCE_PCI");
+	if (!self->bdf || !self->module || !self->source || !self->target ||
+	    !self->client)
+		SKIP(return, "P2PMEM_* are not set");
+	ASSERT_EQ(0, load(self->module));
+	self->size = p2pmem_read(p2pmem_path(self->bdf, "p2pmem/size"));
+	ASSERT_EQ(self->size, p2pmem_available(self->bdf));
+	ASSERT_GT(self->size, SIZE);
+}
+
+FIXTURE_TEARDOWN(provider)
+{
+	EXPECT_EQ(self->size, p2pmem_available(self->bdf));
+	EXPECT_EQ(0, unload());
+	EXPECT_EQ(-1, p2pmem_available(self->bdf));
+}
+
+/* Everything in the kernel's log since @fd was last read, up to @text */
+static bool logged(int fd, const char *text)
+{
+	char line[1024];
+	ssize_t len;
+
+	while ((len = read(fd, line, sizeof(line) - 1)) > 0) {
+		line[len] = 0;
+		if (strstr(line, text))
+			return true;
+	}
+	return false;
+}
+
+TEST_F(provider, unbind_waits_for_the_kernel)
+{
+	int log = open("/dev/kmsg", O_RDONLY | O_NONBLOCK);
+	int status;
+	pid_t pid;
+
+	ASSERT_GE(log, 0);
+	lseek(log, 0, SEEK_END);
+	ASSERT_EQ(0, p2pmem_write(DEBUG "hold", "3"));
+	EXPECT_EQ(self->size - 3 * (long long)PAGE,
+		  p2pmem_available(self->bdf));
+	pid = fork();
+	ASSERT_GE(pid, 0);
+	if (!pid)
+		_exit(p2pmem_write(DRIVER "unbind", self->bdf) != 0);
+	/* It says so once, after five seconds. */
+	sleep(9);
+	EXPECT_EQ(0, waitpid(pid, &status, WNOHANG));
+	EXPECT_TRUE(logged(log, "waiting for the users of 12288 bytes"));
+	EXPECT_FALSE(logged(log, "waiting for the users"));
+	EXPECT_EQ(-1, p2pmem_available(self->bdf));
+	EXPECT_EQ(-ENODEV, p2pmem_write(DEBUG "hold", "1"));
+	ASSERT_EQ(0, p2pmem_write(DEBUG "hold", "0"));
+	ASSERT_EQ(pid, waitpid(pid, &status, 0));
+	EXPECT_EQ(0, status);
+	close(log);
+	ASSERT_EQ(0, p2pmem_write(DRIVER "bind", self->bdf));
+}
+
+TEST_F(provider, unbind_with_clients)
+{
+	char line[64];
+
+	snprintf(line, sizeof(line), "%s\n", self->client);
+	ASSERT_EQ(0, p2pmem_write(DEBUG "clients", line));
+	ASSERT_EQ(0, p2pmem_write(DRIVER "unbind", self->bdf));
+	/* Bound, freed and bound again: it takes no memory to be reached. */
+	EXPECT_EQ(0, p2pmem_write(DEBUG "clients", line));
+	EXPECT_EQ(-ENODEV, p2pmem_write(DEBUG "hold", "1"));
+	ASSERT_EQ(0, p2pmem_write(DRIVER "bind", self->bdf));
+	EXPECT_EQ(0, p2pmem_write(DEBUG "clients", line));
+	EXPECT_EQ(0, p2pmem_write(DEBUG "clients", "\n"));
+	EXPECT_EQ(-ENODEV, p2pmem_write(DEBUG "clients", "0000:ff:1f.7\n"));
+}
+
+struct mover {
+	pthread_t thread;
+	const char *bdf, *source, *target;
+	volatile bool stop;
+	unsigned long moved, failed;
+};
+
+/* From the source to the target, through memory that comes and goes */
+static void *move(void *data)
+{
+	struct mover *m = data;
+	int from = open(m->source, O_RDONLY | O_DIRECT);
+	int to = open(m->target, O_WRONLY | O_DIRECT);
+	bool moved = false;
+
+	/* The last word is a transfer's that went well. */
+	while (!m->stop || !moved) {
+		void *addr = p2pmem_map(m->bdf, SIZE);
+
+		moved = addr != MAP_FAILED &&
+			pread(from, addr, SIZE, 0) == SIZE &&
+			pwrite(to, addr, SIZE, 0) == SIZE;
+		if (moved)
+			m->moved++;
+		else
+			m->failed++;
+		if (addr == MAP_FAILED)
+			usleep(500);
+		else
+			munmap(addr, SIZE);
+	}
+	close(from);
+	close(to);
+	return NULL;
+}
+
+static void fill_drive(const char *path, uint64_t seed)
+{
+	void *buffer = aligned_alloc(PAGE, SIZE);
+	int fd = open(path, O_WRONLY | O_DIRECT);
+
+	p2pmem_fill(buffer, SIZE, seed, 0);
+	if (pwrite(fd, buffer, SIZE, 0) != SIZE)
+		abort();
+	close(fd);
+	free(buffer);
+}
+
+static size_t match_drive(const char *path, uint64_t seed)
+{
+	void *buffer = aligned_alloc(PAGE, SIZE);
+	int fd = open(path, O_RDONLY | O_DIRECT);
+	size_t same = 0;
+
+	if (pread(fd, buffer, SIZE, 0) == SIZE)
+		same = p2pmem_match(buffer, SIZE, seed, 0);
+	close(fd);
+	free(buffer);
+	return same;
+}
+
+TEST_F_TIMEOUT(provider, a_thousand_binds_under_io, 800)
+{
+	struct mover m = { .bdf = self->bdf, .source = self->source,
+			   .target = self->target };
+	int i;
+
+	fill_drive(self->source, 77);
+	fill_drive(self->target, 78);
+	ASSERT_EQ(0, pthread_create(&m.thread, NULL, move, &m));
+	for (i = 0; i < 1000; i++) {
+		unsigned long before = m.moved;
+
+		ASSERT_EQ(0, p2pmem_write(DRIVER "unbind", self->bdf));
+		ASSERT_EQ(0, p2pmem_write(DRIVER "bind", self->bdf));
+		/* Let it get going, each tenth time. */
+		while (i % 10 == 0 && m.moved == before)
+			usleep(200);
+	}
+	m.stop = true;
+	pthread_join(m.thread, NULL);
+	EXPECT_GT(m.moved, 100);
+	EXPECT_EQ(SIZE, match_drive(self->target, 77));
+	TH_LOG("%lu transfers moved, %lu failed", m.moved, m.failed);
+}
+
+TEST_F(provider, module_unload_while_mapped)
+{
+	struct mover m = { .bdf = self->bdf, .source = self->source,
+			   .target = self->target };
+	void *addr;
+	int i;
+
+	fill_drive(self->source, 79);
+	ASSERT_EQ(0, pthread_create(&m.thread, NULL, move, &m));
+	for (i = 0; i < 20; i++) {
+		addr = p2pmem_map(self->bdf, PAGE);
+		ASSERT_NE(MAP_FAILED, addr);
+		ASSERT_EQ(0, unload());
+		ASSERT_EQ(-1, p2pmem_available(self->bdf));
+		ASSERT_EQ(0, load(self->module));
+		ASSERT_EQ(0, munmap(addr, PAGE));
+	}
+	m.stop = true;
+	pthread_join(m.thread, NULL);
+	EXPECT_EQ(SIZE, match_drive(self->target, 79));
+}
+
+/* Each dies with transfers in flight, and leaves nothing behind. */
+TEST_F(provider, killed_with_io_in_flight)
+{
+	int i, status;
+
+	for (i = 0; i < 30; i++) {
+		struct mover m = { .bdf = self->bdf, .source = self->source,
+				   .target = self->target };
+		pid_t pid = fork();
+
+		ASSERT_GE(pid, 0);
+		if (!pid) {
+			move(&m);
+			_exit(1);
+		}
+		usleep(20000 + i * 1000);
+		kill(pid, SIGKILL);
+		ASSERT_EQ(pid, waitpid(pid, &status, 0));
+		ASSERT_TRUE(WIFSIGNALED(status));
+	}
+	EXPECT_EQ(self->size, p2pmem_available(self->bdf));
+}
+
+TEST_HARNESS_MAIN

@@ -1,0 +1,181 @@
+// SPDX-License-Identifier: GPL-2.0
+/*
+ * A provider for tests: publishes BAR 2 of QEMU's ivshmem device
+ *
+ * In debugfs, p2pdma_provider/ lets a test be the kernel's own user of it:
+ *
+ *   hold      write a number: as many pages are allocated, 0 frees them all;
+ *             ENODEV if there is none to be had
+ *   clients   write a PCI address: a list of this one client is bound to the
+ *             provider; an empty line frees the list
+ *
+ * Both outlive the provider's driver: that is what they are for.
+ */
+
+#define pr_fmt(fmt) KBUILD_MODNAME ": " fmt
+
+#include <linux/debugfs.h>
+#include <linux/list.h>
+#include <linux/module.h>
+#include <linux/mutex.h>
+#include <linux/pci.h>
+#include <linux/pci-p2pdma.h>
+#include <linux/slab.h>
+#include <linux/uaccess.h>
+
+#define BAR 2
+
+struct held_page {
+	struct list_head node;
+	void *addr;
+};
+
+static DEFINE_MUTEX(lock);		/* protects what follows */
+static struct pci_dev *provider;	/* with a reference, once probed */
+static LIST_HEAD(held);
+static LIST_HEAD(clients);
+
+static struct dentry *dir;
+
+static int take_page(void)
+{
+	struct held_page *page = kmalloc(sizeof(*page), GFP_KERNEL);
+
+	if (!page)
+		return -ENOMEM;
+	page->addr = pci_alloc_p2pmem(provider, PAGE_SIZE);
+	if (!page->addr) {
+		kfree(page);
+		return -ENODEV;
+	}
+	list_add(&page->node, &held);
+	return 0;
+}
+
+static void drop_pages(void)
+{
+	struct held_page *page, *next;
+
+	list_for_each_entry_safe(page, next, &held, node) {
+		pci_free_p2pmem(provider, page->addr, PAGE_SIZE);
+		list_del(&page->node);
+		kfree(page);
+	}
+}
+
+static int hold_set(void *data, u64 nr)
+{
+	int error = 0;
+
+	mutex_lock(&lock);
+	if (!provider)
+		error = -ENODEV;
+	else if (!nr)
+		drop_pages();
+	for (; nr && !error; nr--)
+		error = take_page();
+	mutex_unlock(&lock);
+	return error;
+}
+DEFINE_DEBUGFS_ATTRIBUTE(hold_fops, NULL, hold_set, "%llu\n");
+
+static int bind_client(const char *name)
+{
+	struct device *dev;
+	int error;
+
+	if (!provider)
+		return -ENODEV;
+	dev = bus_find_device_by_name(&pci_bus_type, NULL, name);
+	if (!dev)
+		return -ENODEV;
+	error = pci_p2pdma_add_client(&clients, dev);
+	if (!error && !pci_p2pdma_assign_provider(provider, &clients)) {
+		pci_p2pdma_remove_client(&clients, dev);
+		error = -EXDEV;
+	}
+	put_device(dev);
+	return error;
+}
+
+static ssize_t clients_write(struct file *file, const char __user *buf,
+			     size_t count, loff_t *pos)
+{
+	char text[32] = {};
+	int error = 0;
+
+	if (count >= sizeof(text))
+		return -EINVAL;
+	if (copy_from_user(text, buf, count))
+		return -EFAULT;
+	mutex_lock(&lock);
+	pci_p2pdma_client_list_free(&clients);
+	if (*strim(text))
+		error = bind_client(strim(text));
+	mutex_unlock(&lock);
+	return error ?: count;
+}
+
+static const struct file_operations clients_fops = {
+	.owner = THIS_MODULE,
+	.open = simple_open,
+	.write = clients_write,
+};
+
+static int provider_probe(struct pci_dev *pdev, const struct pci_device_id *id)
+{
+	int error;
+
+	error = pcim_enable_device(pdev);
+	if (error)
+		return error;
+	error = pci_p2pdma_add_resource(pdev, BAR, 0, 0);
+	if (error)
+		return error;
+	pci_p2pmem_publish(pdev, true);
+	mutex_lock(&lock);
+	if (!provider)
+		provider = pci_dev_get(pdev);
+	mutex_unlock(&lock);
+	return 0;
+}
+
+static const struct pci_device_id provider_ids[] = {
+	{ PCI_DEVICE(PCI_VENDOR_ID_REDHAT_QUMRANET, 0x1110) },
+	{}
+};
+
+static struct pci_driver provider_driver = {
+	.name = KBUILD_MODNAME,
+	.id_table = provider_ids,
+	.probe = provider_probe,
+};
+
+static int __init provider_init(void)
+{
+	int error;
+
+	dir = debugfs_create_dir(KBUILD_MODNAME, NULL);
+	debugfs_create_file_unsafe("hold", 0200, dir, NULL, &hold_fops);
+	debugfs_create_file("clients", 0200, dir, NULL, &clients_fops);
+	error = pci_register_driver(&provider_driver);
+	if (error)
+		debugfs_remove(dir);
+	return error;
+}
+
+static void __exit provider_exit(void)
+{
+	debugfs_remove(dir);
+	pci_p2pdma_client_list_free(&clients);
+	if (provider)
+		drop_pages();
+	pci_unregister_driver(&provider_driver);
+	pci_dev_put(provider);
+}
+
+module_init(provider_init);
+module_exit(provider_exit);
+
+MODULE_DESCRIPTION("A provider of PCI peer-to-peer memory, for tests");
+MODULE_LICENSE("GPL");

@@ -15,7 +15,7 @@ shift 4
 # Seconds. The longest job of a plain kernel takes 60 (measured); a debug
 # kernel is 4 to 8 times slower. TIMEOUT overrides.
 case $flavour in
-debug*) timeout=${TIMEOUT:-900} memory=2048 ;;
+debug | kcsan) timeout=${TIMEOUT:-900} memory=2048 ;;
 *) timeout=${TIMEOUT:-240} memory=768 ;;
 esac
 

@@ -1,7 +1,7 @@
 #!/bin/bash
 # SPDX-License-Identifier: GPL-2.0
 # Build a kernel of the prepared tree.
-# usage: build.sh plain|debug|off|untouched|coverage
+# usage: build.sh plain|debug|kcsan|off|untouched|coverage
 #   off: like plain, with CONFIG_PCI_P2PDMA=n
 #   untouched: the base as it is, for comparison
 #   coverage: like plain, with gcov for our files
@@ -14,10 +14,11 @@ configs=$root/harness/configs
 case $flavour in
 plain) fragments=("$configs/plain.config") ;;
 debug) fragments=("$configs/plain.config" "$configs/debug.config") ;;
+kcsan) fragments=("$configs/plain.config" "$configs/kcsan.config") ;;
 off) fragments=("$configs/plain.config" "$configs/off.config") ;;
 untouched) fragments=("$configs/plain.config" "$configs/untouched.config") ;;
 coverage) fragments=("$configs/plain.config" "$configs/coverage.config") ;;
-*) die "usage: build.sh plain|debug|off|untouched|coverage" ;;
+*) die "usage: build.sh plain|debug|kcsan|off|untouched|coverage" ;;
 esac
 
 # "GCOV_PROFILE_x.o=y" for each of our files is a variable of the kernel's make.

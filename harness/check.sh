@@ -116,11 +116,13 @@ build_break()
 # boot_break NAME PATCH: the patch says which suite sees it, and as what
 boot_break()
 {
-	local name=break-$1 suite expect topology job options judging=()
+	local name=break-$1 suite expect topology job timeout options judging=()
 
 	suite=$(sed -n 's/^Suite: //p' "$2")
 	expect=$(sed -n 's/^Expect: //p' "$2")
 	topology=$(sed -n 's/^Topology: //p' "$2")
+	timeout=$(sed -n 's/^Timeout: //p' "$2")
+	job=$(sed -n 's/^Job: //p' "$2")
 	case $suite in
 	p2pdma_*)
 		job=kunit
@@ -128,11 +130,11 @@ boot_break()
 		options=("kunit.filter_glob=$suite")
 		;;
 	*)
-		job=selftest,$suite
+		job=${job:-selftest,$suite}
 		options=(kunit.enable=0)
 		;;
 	esac
-	TIMEOUT=60 "$here/boot.sh" "$name" plain "${topology:-switch}" "$job" \
+	TIMEOUT=${timeout:-60} "$here/boot.sh" "$name" plain "${topology:-switch}" "$job" \
 		"${options[@]}"
 	[[ $job != kunit ]] || judging=(--kunit)
 	check "break $1: $suite turns red" \
@@ -176,7 +178,15 @@ guest_job debug shm fault
 guest_job debug shm fault,calls
 guest_job debug switch trace
 say "- negative controls of the debug kernel"
-must_be leak debug control,leak
-must_be oops debug control,oops
+must_be leak debug control,leak,debug
+must_be oops debug control,oops,debug
+
+must "$here/build.sh" kcsan
+must "$here/initramfs.sh" full
+SMP=4 guest_kunit kcsan
+SMP=4 guest_job kcsan switch selftest,p2pmem_sysfs
+SMP=4 guest_job kcsan shm provider,kcsan
+say "- negative control of the kernel with KCSAN"
+must_be oops kcsan control,race,kcsan
 
 verdict

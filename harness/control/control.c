@@ -3,12 +3,14 @@
  * Negative controls of the harness: what goes wrong here must be seen there.
  * Loading the module does it; the parameter says what.
  */
+#include <linux/jiffies.h>
+#include <linux/kthread.h>
 #include <linux/module.h>
 #include <linux/slab.h>
 
 static char *what = "";
 module_param(what, charp, 0);
-MODULE_PARM_DESC(what, "oops, warn or leak");
+MODULE_PARM_DESC(what, "oops, warn, leak or race");
 
 static noinline void leak(void)
 {
@@ -18,12 +20,37 @@ static noinline void leak(void)
 		pr_info("leaked %zu bytes\n", ksize(kmalloc(96, GFP_KERNEL)));
 }
 
+static int shared;
+
+static int count(void *end)
+{
+	while (time_before(jiffies, (unsigned long)end)) {
+		shared++;
+		barrier();
+		cond_resched();
+	}
+	return 0;
+}
+
+/* Two count in the same place. */
+static noinline void race(void)
+{
+	void *end = (void *)(jiffies + 3 * HZ);
+
+	kthread_run(count, end, "control");
+	count(end);
+	pr_info("counted to %d\n", shared);
+	schedule_timeout_uninterruptible(HZ);
+}
+
 static int __init control_init(void)
 {
 	if (!strcmp(what, "oops"))
 		*(volatile int *)8 = 0;
 	else if (!strcmp(what, "leak"))
 		leak();
+	else if (!strcmp(what, "race"))
+		race();
 	else
 		WARN(1, "a warning for the harness\n");
 	return 0;

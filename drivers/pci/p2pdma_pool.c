@@ -46,7 +46,7 @@ static struct gen_pool_chunk *chunk_of(struct pci_p2pdma *p2pdma,
 /* Allocating and freeing; what follows is under rcu_read_lock() */
 
 static void settle(struct pci_p2pdma *p2pdma, unsigned long addr,
-			    size_t nr_pages)
+		   size_t nr_pages)
 {
 	struct gen_pool_chunk *chunk = chunk_of(p2pdma, addr);
 	struct p2pdma_range *range = chunk->owner;
@@ -224,12 +224,14 @@ static void look_for_runs(struct gen_pool *pool, struct gen_pool_chunk *chunk,
 	unsigned long end = (chunk->end_addr - chunk->start_addr + 1) >>
 			    PAGE_SHIFT;
 	struct p2pdma_free_runs *runs = data;
-	unsigned long first, next;
+	unsigned long first, next = 0;
 
-	/* Others go on allocating: the answer is of the moment. */
-	for (first = data_race(find_first_zero_bit(chunk->bits, end));
-	     first < end && runs->longest < runs->wanted;
-	     first = data_race(find_next_zero_bit(chunk->bits, end, next))) {
+	while (runs->longest < runs->wanted) {
+		/* Others go on allocating: the answer is of the moment. */
+		first = data_race(find_next_zero_bit(chunk->bits, end, next));
+		if (first >= end)
+			break;
+		/* Likewise */
 		next = data_race(find_next_bit(chunk->bits, end, first));
 		runs->longest = max(runs->longest, next - first);
 		runs->count++;

@@ -61,10 +61,11 @@
 #define WORD_PAGES	P2PDMA_SPACE_WORD_PAGES
 #define WORD_BOUND	P2PDMA_SPACE_WORD_BOUND
 #define BLOCK_ORDER	(WORD_ORDER + 3)
-#define BLOCK_PAGES	(1UL << BLOCK_ORDER)
+#define BLOCK_PAGES	(WORD_PAGES * LANES)
 #define BLOCK_BOUND	P2PDMA_SPACE_BLOCK_BOUND
 
-static_assert(WORD_PAGES == BITS_PER_LONG && WORD_PAGES == 1 << WORD_ORDER);
+static_assert(ilog2(BITS_PER_LONG) == WORD_ORDER);
+static_assert(BITS_PER_LONG == P2PDMA_SPACE_WORD_PAGES);
 static_assert(LANES * LANE_BITS == BITS_PER_LONG);
 static_assert(WORD_BOUND == WORD_ORDER + 1 && BLOCK_BOUND == BLOCK_ORDER + 1);
 
@@ -91,8 +92,9 @@ static __always_inline unsigned long pages_of(struct p2pdma_space *space, unsign
 			~0UL : BITMAP_LAST_WORD_MASK(space->nr_pages);
 }
 
-static __always_inline unsigned long free_pages_of(struct p2pdma_space *space,
-				   const unsigned long *map, unsigned long word)
+static __always_inline unsigned long
+free_pages_of(struct p2pdma_space *space, const unsigned long *map,
+	      unsigned long word)
 {
 	return ~READ_ONCE(map[word]) & pages_of(space, word);
 }
@@ -165,8 +167,8 @@ static unsigned int bound_of_node(struct p2pdma_space *space,
 	return level ? highest_lane(lanes) : bound_of_block(lanes);
 }
 
-static __always_inline unsigned long *node_of(struct p2pdma_space *space, unsigned int level,
-			      unsigned long lane)
+static __always_inline unsigned long *
+node_of(struct p2pdma_space *space, unsigned int level, unsigned long lane)
 {
 	return &space->level[level][lane / LANES];
 }
@@ -259,9 +261,9 @@ static void settle_node(struct p2pdma_space *space, unsigned int level,
 /* Searching */
 
 /* Returns @nr_pages or more if there is none. */
-static __always_inline unsigned long run_in_word(struct p2pdma_space *space,
-				 const unsigned long *map, unsigned long word,
-				 unsigned int order)
+static __always_inline unsigned long
+run_in_word(struct p2pdma_space *space, const unsigned long *map,
+	    unsigned long word, unsigned int order)
 {
 	unsigned long runs = free_pages_of(space, map, word);
 	unsigned int i;
@@ -327,10 +329,11 @@ find_aligned(struct p2pdma_space *space, const unsigned long *map,
 	}
 }
 
-/* Of whatever the index doesn't know. Others change the bits meanwhile. */
+/* Whatever the index doesn't know of */
 static noinline unsigned long first_fit(struct p2pdma_space *space,
 					unsigned long *map, unsigned int nr)
 {
+	/* Others change the bits meanwhile: genalloc sees what came of it. */
 	return data_race(bitmap_find_next_zero_area(map, space->nr_pages, 0,
 						    nr, 0));
 }

@@ -384,6 +384,7 @@ struct pieces {
 static const char *const sizes[] = {
 	"16 MiB", "256 MiB", "1 GiB", "16 GiB", "64 GiB",
 };
+
 static const u64 bytes[] = { SZ_16M, SZ_256M, SZ_1G, SZ_16G, SZ_64G };
 static const unsigned int permille[] = { 999, 950, 500, 0 };
 

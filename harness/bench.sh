@@ -17,6 +17,9 @@ for flavour in untouched plain; do
 	step "bench-$flavour" "counting instructions in the $flavour kernel" \
 		"$here/boot.sh" "bench-$flavour" "$flavour" none \
 		"bench,$flavour" kunit.enable=0 log_buf_len=16M
+	step "cost-$flavour" "counting what users pay in the $flavour kernel" \
+		"$here/boot.sh" "cost-$flavour" "$flavour" count cost \
+		kunit.enable=0
 	step "contend-$flavour" "timing four processors in the $flavour kernel" \
 		"$here/boot.sh" "contend-$flavour" "$flavour" smp \
 		"bench,$flavour" kunit.enable=0 log_buf_len=16M

@@ -174,7 +174,7 @@ guest_job off switch off
 must "$here/build.sh" debug
 must "$here/initramfs.sh" full
 guest_tests debug
-guest_job debug shm fault
+guest_job debug shm fault,module,debug
 guest_job debug shm fault,calls
 guest_job debug switch trace
 say "- negative controls of the debug kernel"

@@ -72,7 +72,7 @@ fill_full()
 	mkdir -p "$out/tools-pci"
 	make -C "$tree/tools/pci" OUTPUT="$out/tools-pci/"
 	add_program "$guest" "$out/tools-pci/lsp2pdma"
-	for flavour in plain debug kcsan; do
+	for flavour in plain debug kcsan coverage; do
 		[[ -f $out/$flavour/Module.symvers ]] || continue
 		build_modules "$flavour" "$root/harness/control" control
 		build_modules "$flavour" \

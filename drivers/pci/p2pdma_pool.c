@@ -18,7 +18,9 @@
 
 #include <linux/bitmap.h>
 #include <linux/compiler.h>
+#include <linux/delay.h>
 #include <linux/genalloc.h>
+#include <linux/jiffies.h>
 #include <linux/list.h>
 #include <linux/mm.h>
 #include <linux/overflow.h>
@@ -60,10 +62,12 @@ static __always_inline unsigned long pages_alloc(struct pci_p2pdma *p2pdma,
 {
 	unsigned long addr;
 
-	if (READ_ONCE(p2pdma->retired))
+	/* genalloc's algorithms are told the number of pages as an int. */
+	if (READ_ONCE(p2pdma->retired) ||
+	    unlikely(size > (size_t)INT_MAX << PAGE_SHIFT))
 		return 0;
 	addr = gen_pool_alloc(p2pdma->pool, size);
-	if (addr && unlikely(size >= P2PDMA_SPACE_WORD_PAGES * PAGE_SIZE))
+	if (addr && unlikely(PFN_UP(size) >= P2PDMA_SPACE_WORD_PAGES))
 		settle(p2pdma, addr, PFN_UP(size));
 	return addr;
 }
@@ -258,7 +262,8 @@ struct p2pdma_extent {
 
 /*
  * The longest piece there is, at most @length bytes. The search is not atomic
- * with the allocation: if another one came in between, look again.
+ * with the allocation: returns -EAGAIN if another one came in between, or is
+ * about to give back what the search has seen.
  */
 static int extent_fill(struct p2pdma_extent *extent, struct pci_p2pdma *p2pdma,
 		       u32 length)
@@ -266,38 +271,44 @@ static int extent_fill(struct p2pdma_extent *extent, struct pci_p2pdma *p2pdma,
 	struct p2pdma_free_runs runs;
 
 	extent->length = length;
-	while (!(extent->addr = run_alloc(p2pdma, extent->length))) {
-		if (READ_ONCE(p2pdma->retired))
-			return -ENODEV;
-		runs = p2pdma_pool_free_runs(p2pdma, PFN_UP((u64)length));
-		if (!runs.longest)
-			return -ENOMEM;
-		extent->length = min_t(u64, length,
-				       (u64)runs.longest << PAGE_SHIFT);
-	}
-	return 0;
+	extent->addr = run_alloc(p2pdma, length);
+	if (extent->addr)
+		return 0;
+	if (READ_ONCE(p2pdma->retired))
+		return -ENODEV;
+
+	runs = p2pdma_pool_free_runs(p2pdma, PFN_UP((u64)length));
+	if (!runs.longest)
+		return -ENOMEM;
+	extent->length = min_t(u64, length, (u64)runs.longest << PAGE_SHIFT);
+	extent->addr = run_alloc(p2pdma, extent->length);
+	return extent->addr ? 0 : -EAGAIN;
 }
 
 /* The provider is there for sure only while something of it is allocated. */
 static struct p2pdma_extent *extent_alloc(struct pci_dev *pdev, u32 length)
 {
+	unsigned long patience = jiffies + HZ;
 	struct p2pdma_extent *extent;
 	struct pci_p2pdma *p2pdma;
-	int error = -ENODEV;
+	int error;
 
 	extent = kmalloc(sizeof(*extent), GFP_KERNEL);
 	if (!extent)
 		return ERR_PTR(-ENOMEM);
-	rcu_read_lock();
-	p2pdma = rcu_dereference(pdev->p2pdma);
-	if (p2pdma)
-		error = extent_fill(extent, p2pdma, length);
-	rcu_read_unlock();
-	if (error) {
-		kfree(extent);
-		return ERR_PTR(error);
-	}
-	return extent;
+	do {
+		rcu_read_lock();
+		p2pdma = rcu_dereference(pdev->p2pdma);
+		error = p2pdma ? extent_fill(extent, p2pdma, length) : -ENODEV;
+		rcu_read_unlock();
+		if (!error)
+			return extent;
+		/* Whoever is in the way may need this processor. */
+		if (error == -EAGAIN)
+			usleep_range(10, 100);
+	} while (error == -EAGAIN && time_before(jiffies, patience));
+	kfree(extent);
+	return ERR_PTR(error == -EAGAIN ? -ENOMEM : error);
 }
 
 static void extents_free(struct pci_dev *pdev, struct list_head *extents)
@@ -310,20 +321,26 @@ static void extents_free(struct pci_dev *pdev, struct list_head *extents)
 	}
 }
 
-/* Returns their number, or a negative errno and no extent. */
+/*
+ * Returns their number, or a negative errno and no extent. What is longer than
+ * the one before isn't looked for: it would have been found then.
+ */
 static int extents_alloc(struct pci_dev *pdev, struct list_head *extents,
 			 u32 length)
 {
 	struct p2pdma_extent *extent;
+	u32 longest = length;
 	int nr = 0;
 
 	for (; length; length -= extent->length, nr++) {
-		extent = extent_alloc(pdev, length);
+		cond_resched();
+		extent = extent_alloc(pdev, min(length, longest));
 		if (IS_ERR(extent)) {
 			extents_free(pdev, extents);
 			return PTR_ERR(extent);
 		}
 		list_add_tail(&extent->node, extents);
+		longest = extent->length;
 	}
 	return nr;
 }

@@ -23,7 +23,9 @@
  * - To allocate less changes no bound. The search that a bound leads astray
  *   settles it.
  * So what a search settles is paid for by what was allocated or freed before,
- * and what it costs beyond depends on the depth of the tree alone.
+ * and what it costs beyond depends on the depth of the tree alone. But a run
+ * of more than a block takes a look at each block's lane, and one for which
+ * there is no aligned place, a search of the bitmap.
  *
  * A single page is looked for in the word where the last one was found, the
  * hint, and then next to it; a longer run from the beginning. To free in the
@@ -34,9 +36,9 @@
  * settles lowers the bound, then looks at the bits again; between the two
  * steps of either is a full barrier. So one of them sees what the other did,
  * at each level; and likewise of who frees in the hint's word, and who moves
- * the hint. A bound that is too low in spite of this (genalloc takes back
- * what it marked before it met another one's marks, and nobody tells us) costs
- * a search of the bitmap, never the space.
+ * the hint. genalloc takes back what it marked before it met another one's
+ * marks; when it asks again, the bounds there are raised. A bound that is too
+ * low for a moment costs a search of the bitmap, never the space.
  */
 
 #include <linux/atomic.h>
@@ -181,7 +183,7 @@ static __always_inline unsigned long in_lane(unsigned long lane, unsigned long b
 
 /*
  * Raises the lanes from @level up that are below @bound; none is above one
- * that isn't. A full barrier each.
+ * that isn't. Each that it changes is a full barrier.
  */
 static void raise_lanes(struct p2pdma_space *space, unsigned int level,
 			unsigned long lane, unsigned int bound)
@@ -217,6 +219,25 @@ void p2pdma_space_raise(struct p2pdma_space *space, const unsigned long *map,
 	if (bound == WORD_BOUND)
 		raise_lanes(space, 1, word / LANES,
 			    bound_of_node(space, 0, word / LANES));
+}
+
+/**
+ * p2pdma_space_raise_run - raise the bounds above freed pages
+ * @space: of the range
+ * @map: its bits, those of the pages cleared, and a full barrier after that
+ * @page: the first one
+ * @nr: of pages
+ *
+ * Context: Any.
+ */
+void p2pdma_space_raise_run(struct p2pdma_space *space,
+			    const unsigned long *map, unsigned long page,
+			    unsigned long nr)
+{
+	unsigned long word, last = (page + nr - 1) / WORD_PAGES;
+
+	for (word = page / WORD_PAGES; word <= last; word++)
+		p2pdma_space_raise(space, map, word);
 }
 
 /* Returns true, and has been a full barrier, if that makes a difference. */
@@ -277,6 +298,7 @@ static unsigned long run_in_block(struct p2pdma_space *space,
 				  const unsigned long *map, unsigned long block,
 				  unsigned int order)
 {
+	unsigned long nr_words = DIV_ROUND_UP(space->nr_pages, WORD_PAGES);
 	unsigned long i, runs = free_words_of(space, map, block);
 
 	for (i = WORD_ORDER; i < order; i++)
@@ -284,8 +306,8 @@ static unsigned long run_in_block(struct p2pdma_space *space,
 	if (runs)
 		return block * BLOCK_PAGES + __ffs(runs) / LANE_BITS * WORD_PAGES;
 
-	for (i = 0; i < LANES; i++)
-		settle_word(space, map, block * LANES + i);
+	for (i = block * LANES; i < min(nr_words, (block + 1) * LANES); i++)
+		settle_word(space, map, i);
 	settle_node(space, 0, block);
 	return space->nr_pages;
 }
@@ -346,8 +368,11 @@ static noinline unsigned long find_page(struct p2pdma_space *space,
 
 	settle_word(space, map, word);
 	page = find_aligned(space, map, 0, 0, word / LANES);
-	if (unlikely(page >= space->nr_pages))
-		return first_fit(space, map, 1);
+	if (unlikely(page >= space->nr_pages)) {
+		page = first_fit(space, map, 1);
+		if (page >= space->nr_pages)
+			return page;
+	}
 	/* What was freed in the meantime has raised nothing. */
 	word = xchg(&space->hint, page / WORD_PAGES);
 	if (unlikely(free_pages_of(space, map, word)))
@@ -375,12 +400,16 @@ static unsigned long find_blocks(struct p2pdma_space *space,
 	return row < nr ? space->nr_pages : (block - nr) * BLOCK_PAGES;
 }
 
+/* @start: where genalloc has just taken back what it had marked, if not 0 */
 static noinline unsigned long find_run(struct p2pdma_space *space,
-				       unsigned long *map, unsigned int nr)
+				       unsigned long *map, unsigned long start,
+				       unsigned int nr)
 {
 	unsigned long page;
 
 	p2pdma_space_raise(space, map, READ_ONCE(space->hint));
+	if (start)
+		p2pdma_space_raise_run(space, map, start, nr);
 	if (nr <= BLOCK_PAGES)
 		page = find_aligned(space, map, order_base_2(nr),
 				    space->levels - 1, 0);
@@ -393,7 +422,7 @@ static noinline unsigned long find_run(struct p2pdma_space *space,
  * p2pdma_space_find - an algorithm for genalloc
  * @map: of a chunk whose owner is a struct p2pdma_range
  * @size: its bits
- * @start: if not zero, where another one has just been faster
+ * @start: if not 0, where another one has just been faster
  * @nr: pages wanted
  * @data: not used
  * @pool: the pool
@@ -418,29 +447,10 @@ unsigned long p2pdma_space_find(unsigned long *map, unsigned long size,
 	unsigned long free = free_pages_of(space, map, word);
 
 	if (unlikely(nr != 1))
-		return find_run(space, map, nr);
+		return find_run(space, map, start, nr);
 	if (unlikely(!free))
 		return find_page(space, map, word);
 	return word * WORD_PAGES + __ffs(free);
-}
-
-/**
- * p2pdma_space_raise_run - raise the bounds above freed pages
- * @space: of the range
- * @map: its bits, those of the pages cleared, and a full barrier after that
- * @page: the first one
- * @nr: of pages
- *
- * Context: Any.
- */
-void p2pdma_space_raise_run(struct p2pdma_space *space,
-			    const unsigned long *map, unsigned long page,
-			    unsigned long nr)
-{
-	unsigned long word, last = (page + nr - 1) / WORD_PAGES;
-
-	for (word = page / WORD_PAGES; word <= last; word++)
-		p2pdma_space_raise(space, map, word);
 }
 
 /**

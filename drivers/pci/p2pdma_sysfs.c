@@ -191,6 +191,8 @@ static int allocate_mmap(struct file *file, struct kobject *kobj,
 	vm_flags_set(vma, VM_DONTEXPAND | VM_DONTDUMP);
 	vma->vm_ops = &allocate_vm_ops;
 	vma->vm_pgoff = PHYS_PFN(__pa(addr));
+	/* Like the kernel's own mapping of it */
+	vma->vm_page_prot = pgprot_noncached(vma->vm_page_prot);
 	return map_pages(vma, p2pdma, addr, vma_pages(vma));
 }
 

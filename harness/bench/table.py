@@ -57,8 +57,10 @@ def print_times(logs):
 
 def main():
     logs = Path(sys.argv[1])
-    base = rows(logs / "bench-untouched.report")
-    ours = rows(logs / "bench-plain.report")
+    base = {**rows(logs / "bench-untouched.report"),
+            **rows(logs / "cost-untouched.report")}
+    ours = {**rows(logs / "bench-plain.report"),
+            **rows(logs / "cost-plain.report")}
     missed = [what for what in [*base, *AIMS] if what not in ours]
 
     print(f"{'instructions':44} {'base':>9} {'ours':>9} {'ratio':>7} {'aim':>8}")

@@ -5,7 +5,10 @@
  */
 
 #include <kunit/test.h>
+#include <linux/completion.h>
+#include <linux/delay.h>
 #include <linux/dma-mapping.h>
+#include <linux/kthread.h>
 #include <linux/pci.h>
 #include <linux/pci-p2pdma.h>
 
@@ -432,6 +435,78 @@ static void provider_unbound(struct kunit *test)
 	KUNIT_EXPECT_EQ(test, taken(t, P1), 1);
 }
 
+struct finder {
+	struct client_test *t;
+	struct completion done;
+	bool stop;
+	unsigned int found, none, wrong;
+};
+
+/* Each with a list of its own */
+static int finder_run(void *data)
+{
+	struct finder *f = data;
+	struct client_test *t = f->t;
+	LIST_HEAD(clients);
+
+	if (pci_p2pdma_add_client(&clients, &t->pdev[A]->dev))
+		f->wrong++;
+	while (!READ_ONCE(f->stop)) {
+		struct pci_dev *found = pci_p2pmem_find(&clients);
+
+		if (!found)
+			f->none++;
+		else if (found == t->pdev[P1] || found == t->pdev[P2])
+			f->found++;
+		else
+			f->wrong++;
+		pci_dev_put(found);
+		cond_resched();
+	}
+	pci_p2pdma_client_list_free(&clients);
+	complete(&f->done);
+	return 0;
+}
+
+/* Published, unpublished and unbound, while others are looking */
+static void found_while_published(struct kunit *test)
+{
+	struct client_test *t = test->priv;
+	struct finder *f = kunit_kcalloc(test, 3, sizeof(*f), GFP_KERNEL);
+	unsigned int i, round;
+
+	KUNIT_ASSERT_NOT_NULL(test, f);
+	for (i = 0; i < 3; i++) {
+		struct task_struct *task;
+
+		f[i].t = t;
+		init_completion(&f[i].done);
+		task = kthread_run(finder_run, &f[i], "finder%u", i);
+		KUNIT_EXPECT_FALSE(test, IS_ERR(task));
+		if (IS_ERR(task))
+			complete(&f[i].done);
+	}
+	fabric_bind(test, t->pdev[P2]);
+	provide(test, P2, false);
+	for (round = 0; round < 50; round++) {
+		fabric_bind(test, t->pdev[P1]);
+		provide(test, P1, true);
+		for (i = 0; i < 20; i++) {
+			pci_p2pmem_publish(t->pdev[P1], i & 1);
+			pci_p2pmem_publish(t->pdev[P2], i & 2);
+			usleep_range(20, 40);
+		}
+		fabric_unbind(t->pdev[P1]);
+	}
+	for (i = 0; i < 3; i++) {
+		WRITE_ONCE(f[i].stop, true);
+		wait_for_completion(&f[i].done);
+		KUNIT_EXPECT_EQ(test, f[i].wrong, 0);
+		KUNIT_EXPECT_GT(test, f[i].found, 10);
+		KUNIT_EXPECT_GT(test, f[i].none, 10);
+	}
+}
+
 struct enable_case {
 	const char *page;
 	int error;
@@ -504,6 +579,7 @@ static struct kunit_case p2pdma_client_cases[] = {
 	KUNIT_CASE(find_nearest),
 	KUNIT_CASE(find_spreads),
 	KUNIT_CASE(provider_unbound),
+	KUNIT_CASE(found_while_published),
 	KUNIT_CASE(attribute_text),
 	{}
 };

@@ -110,7 +110,8 @@ static bool has_aligned_run(struct space_test *t, unsigned long nr)
 static void to_the_last_page(struct kunit *test)
 {
 	static const unsigned long sizes[] = {
-		1, 2, 63, 64, 65, 511, 512, 513, 4095, 4096, 4097, 40000,
+		1, 2, 63, 64, 65, 511, 512, 513, 704, 768, 4095, 4096, 4097,
+		40000,
 	};
 	int i;
 
@@ -189,6 +190,22 @@ static void place_that_is_not_aligned(struct kunit *test)
 		KUNIT_ASSERT_EQ(test, at, get(t, nr));
 		put(t, 0, t->nr_pages);
 	}
+}
+
+/* The last block has 11 - 8 words, and promises more than it has. */
+static void part_of_a_block(struct kunit *test)
+{
+	struct space_test *t = space_test_create(test, 704);
+
+	KUNIT_EXPECT_EQ(test, 0, get(t, 512));
+	KUNIT_EXPECT_EQ(test, 512, get(t, 1));
+	KUNIT_EXPECT_EQ(test, 513, get(t, 128));
+	KUNIT_EXPECT_EQ(test, -1, get(t, 128));
+	KUNIT_EXPECT_EQ(test, 672, get(t, 32));
+	put(t, 0, 641);
+	put(t, 672, 32);
+	KUNIT_EXPECT_EQ(test, 0, get(t, 704));
+	put(t, 0, 704);
 }
 
 /* 64 GiB of pages of 4 KiB, and one of them free */
@@ -359,6 +376,7 @@ static struct kunit_case p2pdma_space_cases[] = {
 	KUNIT_CASE(naturally_aligned),
 	KUNIT_CASE(one_aligned_place),
 	KUNIT_CASE(place_that_is_not_aligned),
+	KUNIT_CASE(part_of_a_block),
 	KUNIT_CASE(large),
 	KUNIT_CASE(long_trace),
 	KUNIT_CASE(rivals),

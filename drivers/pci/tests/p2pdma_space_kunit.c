@@ -129,7 +129,7 @@ static void to_the_last_page(struct kunit *test)
 			KUNIT_ASSERT_EQ(test, 0, get(t, 1) % 3);
 		KUNIT_EXPECT_EQ(test, -1, get(t, 1));
 		put(t, 0, sizes[i]);
-		KUNIT_EXPECT_EQ(test, 0, get(t, sizes[i]));
+		KUNIT_ASSERT_EQ(test, 0, get(t, sizes[i]));
 		put(t, 0, sizes[i]);
 	}
 }
@@ -168,7 +168,7 @@ static void one_aligned_place(struct kunit *test)
 		KUNIT_EXPECT_FALSE(test, has_aligned_run(t, nr));
 		KUNIT_EXPECT_EQ(test, -1, get(t, nr));
 		put(t, 40 * BLOCK_PAGES, 1);
-		KUNIT_EXPECT_EQ(test, 40 * BLOCK_PAGES, get(t, nr));
+		KUNIT_ASSERT_EQ(test, 40 * BLOCK_PAGES, get(t, nr));
 		put(t, 40 * BLOCK_PAGES, nr);
 		for (i = 0; i < t->nr_pages; i += nr)
 			if (i != 40 * BLOCK_PAGES)
@@ -197,14 +197,14 @@ static void part_of_a_block(struct kunit *test)
 {
 	struct space_test *t = space_test_create(test, 704);
 
-	KUNIT_EXPECT_EQ(test, 0, get(t, 512));
-	KUNIT_EXPECT_EQ(test, 512, get(t, 1));
-	KUNIT_EXPECT_EQ(test, 513, get(t, 128));
+	KUNIT_ASSERT_EQ(test, 0, get(t, 512));
+	KUNIT_ASSERT_EQ(test, 512, get(t, 1));
+	KUNIT_ASSERT_EQ(test, 513, get(t, 128));
 	KUNIT_EXPECT_EQ(test, -1, get(t, 128));
-	KUNIT_EXPECT_EQ(test, 672, get(t, 32));
+	KUNIT_ASSERT_EQ(test, 672, get(t, 32));
 	put(t, 0, 641);
 	put(t, 672, 32);
-	KUNIT_EXPECT_EQ(test, 0, get(t, 704));
+	KUNIT_ASSERT_EQ(test, 0, get(t, 704));
 	put(t, 0, 704);
 }
 
@@ -217,12 +217,12 @@ static void large(struct kunit *test)
 	KUNIT_ASSERT_EQ(test, 0, get(t, t->nr_pages));
 	for (i = t->nr_pages - 1; i; i = i * 7 / 9) {
 		put(t, i, 1);
-		KUNIT_EXPECT_EQ(test, i, get(t, 1));
+		KUNIT_ASSERT_EQ(test, i, get(t, 1));
 	}
 	KUNIT_EXPECT_EQ(test, -1, get(t, 1));
 	put(t, 0, t->nr_pages);
-	KUNIT_EXPECT_EQ(test, 0, get(t, BLOCK_PAGES));
-	KUNIT_EXPECT_EQ(test, BLOCK_PAGES, get(t, 3 * BLOCK_PAGES));
+	KUNIT_ASSERT_EQ(test, 0, get(t, BLOCK_PAGES));
+	KUNIT_ASSERT_EQ(test, BLOCK_PAGES, get(t, 3 * BLOCK_PAGES));
 	put(t, 0, 4 * BLOCK_PAGES);
 }
 
@@ -280,7 +280,7 @@ static void long_trace(struct kunit *test)
 		   refused, unaligned);
 	while (n--)
 		put(t, held[n].page, held[n].nr);
-	KUNIT_EXPECT_EQ(test, 0, get(t, t->nr_pages));
+	KUNIT_ASSERT_EQ(test, 0, get(t, t->nr_pages));
 	put(t, 0, t->nr_pages);
 }
 

@@ -73,8 +73,9 @@ TEST_F(fault, mmap)
 
 		ASSERT_LT(n, ENDLESS);
 		arm(self->nth, n);
-		addr = mmap(NULL, 8 * PAGE, PROT_READ | PROT_WRITE, MAP_SHARED,
-			    self->fd, 0);
+		/* Each where there are no page tables yet */
+		addr = mmap((void *)(n * (1UL << 30) + (1UL << 42)), 8 * PAGE,
+			    PROT_READ | PROT_WRITE, MAP_SHARED, self->fd, 0);
 		error = errno;
 		reached = disarm(self->nth);
 		if (addr != MAP_FAILED) {

@@ -12,11 +12,11 @@ set -euo pipefail
 
 name=$1 flavour=$2 topology=$3 job=$4
 shift 4
-# Seconds. The longest job of a plain kernel takes 60 (measured); a debug
+# Seconds. The longest job of a plain kernel takes 90 (measured); a debug
 # kernel is 4 to 8 times slower. TIMEOUT overrides.
 case $flavour in
 debug | kcsan) timeout=${TIMEOUT:-900} memory=2048 ;;
-*) timeout=${TIMEOUT:-240} memory=768 ;;
+*) timeout=${TIMEOUT:-480} memory=768 ;;
 esac
 
 scratch=$(mktemp -d "$out/boot.XXXXXX")

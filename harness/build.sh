@@ -12,12 +12,12 @@ set -euo pipefail
 flavour=${1:-plain}
 configs=$root/harness/configs
 case $flavour in
-plain) fragments=("$configs/plain.config") ;;
-debug) fragments=("$configs/plain.config" "$configs/debug.config") ;;
-kcsan) fragments=("$configs/plain.config" "$configs/kcsan.config") ;;
-off) fragments=("$configs/plain.config" "$configs/off.config") ;;
-untouched) fragments=("$configs/plain.config" "$configs/untouched.config") ;;
-coverage) fragments=("$configs/plain.config" "$configs/coverage.config") ;;
+plain) fragments=("$configs"/{plain,net}.config) ;;
+debug) fragments=("$configs"/{plain,debug}.config) ;;
+kcsan) fragments=("$configs"/{plain,kcsan}.config) ;;
+off) fragments=("$configs"/{plain,net,off}.config) ;;
+untouched) fragments=("$configs"/{plain,net,untouched}.config) ;;
+coverage) fragments=("$configs"/{plain,coverage}.config) ;;
 *) die "usage: build.sh plain|debug|kcsan|off|untouched|coverage" ;;
 esac
 

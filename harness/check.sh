@@ -44,6 +44,7 @@ guest_tests()
 	guest_job "$1" plug unplug lockdep.prove_locking=0
 	guest_job "$1" switch nvmet
 	guest_job "$1" roots nvmet
+	guest_offload "$1"
 }
 
 # What the tool in the guest has dumped, shown here: JSON is JSON, and damage
@@ -113,16 +114,22 @@ build_break()
 	return 1
 }
 
+# header NAME PATCH
+header()
+{
+	sed -n "s/^$1: //p" "$2"
+}
+
 # boot_break NAME PATCH: the patch says which suite sees it, and as what
 boot_break()
 {
 	local name=break-$1 suite expect topology job timeout options judging=()
 
-	suite=$(sed -n 's/^Suite: //p' "$2")
-	expect=$(sed -n 's/^Expect: //p' "$2")
-	topology=$(sed -n 's/^Topology: //p' "$2")
-	timeout=$(sed -n 's/^Timeout: //p' "$2")
-	job=$(sed -n 's/^Job: //p' "$2")
+	suite=$(header Suite "$2")
+	expect=$(header Expect "$2")
+	topology=$(header Topology "$2")
+	timeout=$(header Timeout "$2")
+	job=$(header Job "$2")
 	case $suite in
 	p2pdma_*)
 		job=kunit
@@ -159,6 +166,7 @@ must "$here/build.sh" plain
 must "$here/initramfs.sh" full
 
 guest_tests plain
+guest_job plain switch rxe
 for topology in cascade hosts bridge pc pc-root; do
 	guest_job plain "$topology" selftest,p2pmem_copy
 done

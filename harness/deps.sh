@@ -13,8 +13,8 @@ run_packages=(
 	qemu-system-x86 rsync xz-utils
 )
 check_packages=(
-	"${run_packages[@]}" coccinelle fio libpci-dev nvme-cli pciutils
-	pkg-config shellcheck sparse
+	"${run_packages[@]}" coccinelle fio iproute2 libpci-dev nvme-cli
+	pciutils pkg-config shellcheck sparse
 )
 
 missing()

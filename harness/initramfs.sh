@@ -69,6 +69,7 @@ fill_full()
 	add_program "$guest" lspci
 	add_program "$guest" setpci
 	add_program "$guest" nvme
+	add_program "$guest" rdma
 	mkdir -p "$out/tools-pci"
 	make -C "$tree/tools/pci" OUTPUT="$out/tools-pci/"
 	add_program "$guest" "$out/tools-pci/lsp2pdma"

@@ -71,6 +71,19 @@ guest_job()
 	tally "$name" "$2"
 }
 
+# guest_offload FLAVOUR: the target's copy offload, and what QEMU saw of it:
+# through peer-to-peer memory no payload is in host memory, and the other way.
+guest_offload()
+{
+	local name=offload-$1-$1-fabric bytes=$((2 * 256 * 1024)) payload
+
+	TRACE=1 guest_job "$1" fabric "offload,$1"
+	payload=$(python3 "$root/harness/payload.py" "$logs/$name.trace" \
+		"$logs/$name.report" $((128 * 2048)) | xargs)
+	check "drives' payload, BAR and host memory: $payload" \
+		[ "$payload" = "peer $bytes 0 host 0 $bytes" ]
+}
+
 # A run that must not pass, and is judged as what it is:
 # must_be KIND FLAVOUR JOB [boot.sh's environment]
 must_be()

@@ -9,6 +9,8 @@ out=$root/out/$base
 logs=$out/logs
 tree=$out/tree
 jobs=${J:-$(($(nproc) + 1))}
+# Directories of this repository that are a slice of the kernel tree
+slices=(Documentation drivers include samples scripts tools)
 
 say()
 {

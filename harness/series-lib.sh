@@ -1,4 +1,4 @@
-# shellcheck shell=bash
+# shellcheck shell=bash disable=SC2034
 # SPDX-License-Identifier: GPL-2.0
 # The entries of the patch series: what the scripts that make, check and build
 # it share. Sourced.

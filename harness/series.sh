@@ -196,8 +196,10 @@ format_patches()
 		"$(cat "$root/series/00-cover.msg")"
 	in_series_git format-patch -q --cover-letter \
 		--cover-from-description=subject --subject-prefix="PATCH $base" \
-		--zero-commit --no-signature -B --no-renames -o "$series_out" \
+		--stat=75 -p --zero-commit --no-signature -B --no-renames -o "$series_out" \
 		"$(cat "$series_work/base")..series"
+	# Which files are new is seen in the patches.
+	sed -i '/^ \(create\|delete\) mode /d' "$series_out"/0000-*
 }
 
 posted()

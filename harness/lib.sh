@@ -5,10 +5,12 @@
 # shellcheck disable=SC2034	# used by those who source this
 root=$(cd "$(dirname "${BASH_SOURCE[0]}")/.." && pwd)
 base=${BASE:-6.12}
-out=$root/out/$base
+out=${OUT:-$root/out/$base}	# OUT: another place for a tree and its builds
 logs=$out/logs
 tree=$out/tree
 jobs=${J:-$(($(nproc) + 1))}
+# Directories of this repository that are a slice of the kernel tree
+slices=(Documentation drivers include samples scripts tools)
 
 say()
 {

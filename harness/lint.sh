@@ -4,8 +4,8 @@
 # code of its own (see the table at the end); the first that fails ends it,
 # unless KEEP_GOING is set.
 set -euo pipefail
-# shellcheck source=harness/lib.sh
-. "$(dirname "$0")/lib.sh"
+# shellcheck source=harness/series-lib.sh
+. "$(dirname "$0")/series-lib.sh"
 
 cd "$root"
 mkdir -p "$logs"
@@ -34,6 +34,7 @@ gate_spdx()
 	while IFS= read -r f; do
 		case $f in
 		COPYING | *.patch | .editorconfig | */skips/* | */.gitignore | .gitignore) continue ;;
+		series/*.msg) continue ;;
 		*/configs/* | */config | */.kunitconfig | */trace-events | *.env | README.md) continue ;;
 		esac
 		head -n 3 "$f" | grep -q SPDX-License-Identifier ||
@@ -97,6 +98,60 @@ gate_breaks()
 		patch -d "$out/stage" -p1 -F0 -s --dry-run -r - <"$patch" ||
 			{ say "$patch does not apply"; return 1; }
 	done
+}
+
+# What is posted: every line of all entries that names something of ours
+listed()
+{
+	local entry item
+
+	while IFS= read -r entry; do
+		entry_files "$entry"
+		while IFS= read -r item; do
+			compgen -G "patches/*/${item#patches/}" ||
+				say "$entry: $item, which no base has"
+		done < <(entry_items "$entry" | grep '^patches/')
+	done < <(entries) | sort
+}
+
+# A subject, an empty line, and a text that stands without the subject
+check_message()
+{
+	local name length bad=0
+
+	name=$(basename "$1")
+	length=$(head -n 1 "$1" | wc -m)
+	((length > 20 && length <= 76)) ||
+		{ say "$name: a subject of $length characters"; bad=1; }
+	[[ -z $(sed -n 2p "$1") && -n $(sed -n 3p "$1") ]] ||
+		{ say "$name: no empty line below the subject"; bad=1; }
+	[[ $name == 00-* || $(head -n 1 "$1") =~ ^[^:]+(:\ [^:]+)?:\ [A-Z][^.]*$ ]] ||
+		{ say "$name: subject: not \"prefix: Capitalised imperative\""; bad=1; }
+	! sed '/^---$/,$d' "$1" | grep -nE '.{76}|[[:space:]]$' ||
+		{ say "$name: too long, or blanks at the end"; bad=1; }
+	! grep -nE '^[A-Z][a-z]+(-[a-z]+)+: .*@' "$1" ||
+		{ say "$name: names a person"; bad=1; }
+	return "$bad"
+}
+
+# Every whole file and every patch is in one entry of the series, and one only.
+gate_series()
+{
+	local msg bad=0 ours
+
+	ours=$({ files "${slices[@]}"; files 'patches/*.patch'; } | sort)
+	diff <(printf '%s\n' "$ours") <(listed) || bad=1
+	(($(entries | wc -l) <= series_max)) ||
+		{ say "more than $series_max entries"; bad=1; }
+	for msg in series/*.msg; do
+		check_message "$msg" || bad=1
+	done
+	return "$bad"
+}
+
+gate_cocci()
+{
+	"$root/harness/cocci.sh"
 }
 
 gate_kernel_doc()
@@ -182,6 +237,8 @@ gate 11 shellcheck
 gate 12 checkpatch
 gate 13 kernel_doc
 gate 17 breaks
+gate 18 series
+gate 19 cocci
 if [[ ${1:-} == fast ]]; then
 	say "lint: $passed passed, $failed failed"
 	exit $((failed ? 1 : 0))

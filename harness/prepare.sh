@@ -18,9 +18,6 @@ pristine=$out/base
 stage=$out/stage
 manifest=$out/manifest
 
-# Directories of this repository that are a slice of the kernel tree
-slices=(Documentation drivers include tools)
-
 check_version()
 {
 	local version sum

@@ -18,6 +18,7 @@
  * and whoever asks about a pair of devices, asks
  *
  *   p2pdma_cache.c     what is known of the pair, while nothing has changed
+ *     p2pdma_generation.c  whether anything has
  *     p2pdma_topology.c  an ordered pair -> verdict; pure
  *       p2pdma_host.c      which root complexes route peer to peer
  *
@@ -57,8 +58,8 @@
  *                       pci_bus_sem.
  *   ->routes            RCU lists. Added to and removed from under
  *                       ->routes_lock, a leaf that is taken in any context.
- *   p2pdma_generation   see p2pdma_cache.c; written under a raw spinlock
- *                       there, also a leaf.
+ *   p2pdma_generation   see p2pdma_generation.c; written under a raw
+ *                       spinlock there, also a leaf.
  *   the PCI tree        Of devices that are in use: a client that maps is
  *                       bound to a driver, and a provider with allocated
  *                       pages is too. Their removal comes after that, so the
@@ -235,6 +236,7 @@ static inline bool p2pdma_bus_addresses_fit(struct pci_p2pdma *p2pdma,
 	return READ_ONCE(p2pdma->last_bus_addr) <= dma_get_mask(&client->dev);
 }
 
+/* p2pdma_generation.c; who starts a new one calls what pci.h declares */
 extern unsigned long p2pdma_generation;
 
 static inline struct hlist_head *p2pdma_routes_of(struct pci_p2pdma *p2pdma,

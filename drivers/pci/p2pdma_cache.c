@@ -6,11 +6,11 @@
  * of every request. What it found is kept with the provider, for as long as
  * nothing happens that could change it.
  *
- * The law: a remembered answer equals that of a fresh walk. So there is one
- * number for the whole machine, its generation. Whatever could change the
- * answer for any pair starts a new one, and what is remembered of an older
- * one is not used any more. Such changes are rare, and a walk is cheap enough
- * to be repeated after each of them:
+ * The law: a remembered answer equals that of a fresh walk. Whatever could
+ * change the answer for any pair starts a new generation
+ * (p2pdma_generation.c), and what is remembered of an older one is not used
+ * any more. Such changes are rare, and a walk is cheap enough to be repeated
+ * after each of them:
  *
  * - a function is added to the tree or removed from it (p2pdma_host.c);
  * - an ACS control register is written, by the kernel or by a user
@@ -32,52 +32,6 @@
 
 #include "pci.h"
 #include "p2pdma.h"
-
-static DEFINE_RAW_SPINLOCK(change_lock);
-static unsigned int changes;		/* that go on */
-static unsigned long last_generation = 1;
-
-/* 0 while a change goes on */
-unsigned long p2pdma_generation = 1;
-
-/**
- * p2pdma_change_begin - verdicts may change from now on
- *
- * Context: Any.
- */
-void p2pdma_change_begin(void)
-{
-	unsigned long flags;
-
-	raw_spin_lock_irqsave(&change_lock, flags);
-	changes++;
-	WRITE_ONCE(p2pdma_generation, 0);
-	raw_spin_unlock_irqrestore(&change_lock, flags);
-	/*
-	 * Whoever sees the change sees the end of the generation. Pairs with
-	 * the barrier in audit().
-	 */
-	smp_wmb();
-}
-
-/**
- * p2pdma_change_end - what p2pdma_change_begin() announced is done
- *
- * Context: Any.
- */
-void p2pdma_change_end(void)
-{
-	unsigned long flags;
-
-	raw_spin_lock_irqsave(&change_lock, flags);
-	WARN_ON_ONCE(!changes);
-	last_generation++;
-	/* Whoever sees the new generation sees the change. */
-	if (!--changes)
-		/* Pairs with walk(). */
-		smp_store_release(&p2pdma_generation, last_generation);
-	raw_spin_unlock_irqrestore(&change_lock, flags);
-}
 
 /* Also makes room: what the list has of older generations is of no use. */
 static void add_route(struct pci_p2pdma *p2pdma, struct p2pdma_route *route)

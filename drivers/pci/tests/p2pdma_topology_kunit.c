@@ -4,7 +4,6 @@
  */
 
 #include <kunit/test.h>
-#include <linux/dma-mapping.h>
 #include <linux/pci.h>
 
 #include "../p2pdma.h"
@@ -575,30 +574,6 @@ static void redirected_through_known_host_bridge(struct kunit *test)
 	expect_pairs(test, f, pairs, ARRAY_SIZE(pairs));
 }
 
-static void bus_addresses_beyond_dma_mask(struct kunit *test)
-{
-	static const struct pair fits = {
-		A, B, BUS_ADDR, 4, P2PDMA_COMMON_BRIDGE, UP
-	};
-	static const struct pair beyond = {
-		A, B, REFUSED, 0, P2PDMA_DMA_MASK, B
-	};
-	struct fabric *f = fabric_setup(test, one_switch, NR_SWITCH);
-	struct pci_dev *provider = fabric_dev(f, A);
-	struct pci_dev *client = fabric_dev(f, B);
-
-	fabric_set_bar(provider, 0, 0, SZ_2M);
-	KUNIT_ASSERT_EQ(test, p2pdma_add_range(provider, 0, 0, 0), 0);
-	client->dma_mask = DMA_BIT_MASK(64);
-	expect_pair(test, f, &fits);
-	client->dma_mask = FABRIC_MEM_BASE + SZ_2M - 1;
-	expect_pair(test, f, &fits);
-	client->dma_mask = FABRIC_MEM_BASE + SZ_2M - 2;
-	expect_pair(test, f, &beyond);
-	client->dma_mask = DMA_BIT_MASK(32);
-	expect_pair(test, f, &beyond);
-}
-
 /* Thirty-two bridges deep, and still one common bridge */
 static void deep_tree(struct kunit *test)
 {
@@ -651,7 +626,6 @@ static struct kunit_case p2pdma_topology_cases[] = {
 	KUNIT_CASE(conventional_in_root_complex),
 	KUNIT_CASE_PARAM(through_known_host_bridges, host_gen_params),
 	KUNIT_CASE(redirected_through_known_host_bridge),
-	KUNIT_CASE(bus_addresses_beyond_dma_mask),
 	KUNIT_CASE(deep_tree),
 	{}
 };

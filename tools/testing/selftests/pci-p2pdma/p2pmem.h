@@ -118,36 +118,47 @@ static inline uint64_t p2pmem_word(uint64_t seed, uint64_t i)
 	return z ^ (z >> 31);
 }
 
+/* Devices read and write the memory too: a word at a time, and each once. */
+static inline uint64_t p2pmem_get(const uint64_t *word)
+{
+	return __atomic_load_n(word, __ATOMIC_RELAXED);
+}
+
+static inline void p2pmem_set(uint64_t *word, uint64_t value)
+{
+	__atomic_store_n(word, value, __ATOMIC_RELAXED);
+}
+
 static inline void p2pmem_fill(void *addr, size_t size, uint64_t seed,
 			       uint64_t first)
 {
-	volatile uint64_t *word = addr;
+	uint64_t *word = addr;
 	size_t i;
 
 	for (i = 0; i < size / 8; i++)
-		word[i] = p2pmem_word(seed, first + i);
+		p2pmem_set(&word[i], p2pmem_word(seed, first + i));
 }
 
 /* Bytes that are as they should be, up to the first word that isn't */
 static inline size_t p2pmem_match(const void *addr, size_t size, uint64_t seed,
 				  uint64_t first)
 {
-	const volatile uint64_t *word = addr;
+	const uint64_t *word = addr;
 	size_t i;
 
 	for (i = 0; i < size / 8; i++)
-		if (word[i] != p2pmem_word(seed, first + i))
+		if (p2pmem_get(&word[i]) != p2pmem_word(seed, first + i))
 			break;
 	return i * 8;
 }
 
 static inline bool p2pmem_is_zero(const void *addr, size_t size)
 {
-	const volatile uint64_t *word = addr;
+	const uint64_t *word = addr;
 	size_t i;
 
 	for (i = 0; i < size / 8; i++)
-		if (word[i])
+		if (p2pmem_get(&word[i]))
 			return false;
 	return true;
 }

@@ -66,16 +66,20 @@ FIXTURE_TEARDOWN(copy)
 	}								\
 } while (0)
 
+/* Of SIZE bytes: all, if they are what was copied or if nothing could be */
+static size_t as_expected(bool reachable, const void *addr, uint64_t seed)
+{
+	if (reachable)
+		return p2pmem_match(addr, SIZE, seed, 0);
+	return p2pmem_is_zero(addr, SIZE) ? SIZE : 0;
+}
+
 TEST_F(copy, drive_to_peer)
 {
 	p2pmem_fill(self->host, SIZE, 1, 0);
 	ASSERT_EQ(SIZE, pwrite(self->source, self->host, SIZE, 0));
 	EXPECT_MOVED(pread(self->source, self->peer, SIZE, 0));
-	if (self->reachable) {
-		EXPECT_EQ(SIZE, p2pmem_match(self->peer, SIZE, 1, 0));
-	} else {
-		EXPECT_TRUE(p2pmem_is_zero(self->peer, SIZE));
-	}
+	EXPECT_EQ(SIZE, as_expected(self->reachable, self->peer, 1));
 }
 
 TEST_F(copy, peer_to_drive)
@@ -85,11 +89,7 @@ TEST_F(copy, peer_to_drive)
 	p2pmem_fill(self->peer, SIZE, 2, 0);
 	EXPECT_MOVED(pwrite(self->target, self->peer, SIZE, 0));
 	ASSERT_EQ(SIZE, pread(self->target, self->host, SIZE, 0));
-	if (self->reachable) {
-		EXPECT_EQ(SIZE, p2pmem_match(self->host, SIZE, 2, 0));
-	} else {
-		EXPECT_TRUE(p2pmem_is_zero(self->host, SIZE));
-	}
+	EXPECT_EQ(SIZE, as_expected(self->reachable, self->host, 2));
 }
 
 TEST_F(copy, drive_to_drive)
@@ -101,11 +101,7 @@ TEST_F(copy, drive_to_drive)
 	EXPECT_MOVED(pread(self->source, self->peer, SIZE, SIZE));
 	EXPECT_MOVED(pwrite(self->target, self->peer, SIZE, SIZE));
 	ASSERT_EQ(SIZE, pread(self->target, self->host, SIZE, SIZE));
-	if (self->reachable) {
-		EXPECT_EQ(SIZE, p2pmem_match(self->host, SIZE, 3, 0));
-	} else {
-		EXPECT_TRUE(p2pmem_is_zero(self->host, SIZE));
-	}
+	EXPECT_EQ(SIZE, as_expected(self->reachable, self->host, 3));
 }
 
 /* Every length and position that one command can have, and some more */

@@ -1,0 +1,263 @@
+#!/bin/bash
+# SPDX-License-Identifier: GPL-2.0
+# Make the patch series: out/series/BASE/*.patch, with a cover letter.
+#
+# The base is imported into a git repository once. On it a commit is made for
+# each entry of series/, from the files and patches that the entry lists. What
+# comes out at the end must be the prepared tree, byte for byte; and the
+# patches, given to git am on the base, must lead there too.
+set -euo pipefail
+# shellcheck source=harness/series-lib.sh
+. "$(dirname "$0")/series-lib.sh"
+load_base
+
+cut=$series_work/cut		# the files touched so far, as they are by now
+passed=0 failed=0
+
+# check TEXT COMMAND...
+check()
+{
+	local text=$1
+	shift
+
+	if "$@"; then
+		((++passed))
+		say "  ok: $text"
+	else
+		((++failed))
+		say "  not ok: $text"
+	fi
+}
+
+require_identity()
+{
+	git var GIT_AUTHOR_IDENT >/dev/null 2>&1 &&
+	[[ -n $(git config user.name) && -n $(git config user.email) ]] ||
+		die "git doesn't know who you are, and author and sign-off" \
+		    "are yours; tell it: git config --global user.name NAME;" \
+		    "git config --global user.email ADDRESS"
+}
+
+# Dates are those of this repository's last commit, so that nothing but a
+# change of the sources changes the patches.
+pin_dates()
+{
+	local date
+
+	date=$(git -C "$root" log -1 --format=%cI 2>/dev/null || date -Is)
+	export GIT_AUTHOR_DATE=$date GIT_COMMITTER_DATE=$date
+}
+
+import_base()
+{
+	rm -rf "$series_git" "$series_work/import.stamp"
+	git init -q --bare -b base "$series_git"
+	in_series_git config core.looseCompression 1
+	in_series_git config core.fsync none
+	in_series_git config core.autocrlf false
+	in_series_git --work-tree="$out/base" add -A -f .
+	in_series_git commit-tree -m "$base_package" \
+		"$(in_series_git write-tree)" >"$series_work/base"
+	cp "$out/base.stamp" "$series_work/import.stamp"
+}
+
+ensure_import()
+{
+	cmp -s "$out/base.stamp" "$series_work/import.stamp" && return
+	mkdir -p "$series_work"
+	step series-import "importing the base into git" import_base
+}
+
+# take FILE: the base's, if an entry before hasn't changed it yet
+take()
+{
+	[[ ! -e $cut/$1 ]] || return 0
+	mkdir -p "$cut/$(dirname "$1")"
+	cp -a "$out/base/$1" "$cut/$1"
+}
+
+# touched PATCH: the files that it changes
+touched()
+{
+	sed -n 's|^+++ b/||p' "$1"
+}
+
+apply_patches()
+{
+	local patch file patches
+
+	mapfile -t patches < <(entry_patches "$1")
+	for patch in "${patches[@]}"; do
+		while IFS= read -r file; do
+			take "$file"
+			printf '%s\n' "$file"
+		done < <(touched "$patch")
+		patch -d "$cut" -p1 -F0 -s -N --no-backup-if-mismatch -r - \
+			<"$patch" >&2 ||
+			die "$patch does not apply in $(entry_name "$1")"
+	done
+}
+
+copy_files()
+{
+	local file
+
+	while IFS= read -r file; do
+		mkdir -p "$cut/$(dirname "$file")"
+		cp -a "$root/$file" "$cut/$file"
+		printf '%s\n' "$file"
+	done < <(entry_files "$1")
+}
+
+remove_files()
+{
+	local file
+
+	while IFS= read -r file; do
+		[[ -e $out/base/$file ]] || continue
+		rm -f "$cut/$file"
+		printf '%s\n' "$file"
+	done < <(entry_removals "$1")
+}
+
+# cut_entry ENTRY: changes $cut, and lists what was changed
+cut_entry()
+{
+	apply_patches "$1"
+	copy_files "$1"
+	remove_files "$1"
+}
+
+signed_off()
+{
+	entry_text "$1" | git interpret-trailers \
+		--trailer "Signed-off-by: $(git config user.name) <$(git config user.email)>"
+}
+
+commit_entries()
+{
+	local entry parent tree paths
+
+	rm -rf "$cut"
+	mkdir -p "$cut"
+	parent=$(cat "$series_work/base")
+	: >"$series_work/commits"
+	export GIT_INDEX_FILE=$series_work/index
+	in_series_git read-tree "$parent"
+	while IFS= read -r entry; do
+		paths=$(cut_entry "$entry")
+		[[ -n $paths ]] || continue
+		printf '%s\n' "$paths" | in_series_git --work-tree="$cut" \
+			add -A -f --pathspec-from-file=-
+		tree=$(in_series_git write-tree)
+		[[ $tree != $(in_series_git rev-parse "$parent^{tree}") ]] ||
+			die "$(entry_name "$entry") changes nothing"
+		parent=$(signed_off "$entry" |
+			 in_series_git commit-tree -p "$parent" "$tree")
+		printf '%s %s\n' "$parent" "$entry" >>"$series_work/commits"
+	done < <(entries)
+	unset GIT_INDEX_FILE
+	in_series_git update-ref refs/heads/series "$parent"
+}
+
+# The tree that harness/prepare.sh has made, as git sees it
+prepared_tree()
+{
+	local file
+
+	export GIT_INDEX_FILE=$series_work/index.prepared
+	in_series_git read-tree "$(cat "$series_work/base")"
+	for file in "${base_removed[@]}"; do
+		in_series_git rm -q --cached --ignore-unmatch -- "$file"
+	done
+	(cd "$out/stage" && find . \( -type f -o -type l \) -printf '%P\n') |
+		in_series_git --work-tree="$out/stage" \
+			add -f --pathspec-from-file=-
+	in_series_git write-tree
+	unset GIT_INDEX_FILE
+}
+
+is_prepared_tree()
+{
+	local want got
+
+	want=$(prepared_tree)
+	got=$(in_series_git rev-parse 'series^{tree}')
+	[[ $want == "$got" ]] && return
+	in_series_git diff --stat "$want" "$got"
+	return 1
+}
+
+format_patches()
+{
+	rm -rf "$series_out"
+	mkdir -p "$series_out"
+	in_series_git config branch.series.description \
+		"$(cat "$root/series/00-cover.msg")"
+	in_series_git format-patch -q --cover-letter \
+		--cover-from-description=subject --subject-prefix="PATCH $base" \
+		--stat=75 -p --zero-commit --no-signature -B --no-renames -o "$series_out" \
+		"$(cat "$series_work/base")..series"
+	# Which files are new is seen in the patches.
+	sed -i '/^ \(create\|delete\) mode /d' "$series_out"/0000-*
+}
+
+posted()
+{
+	find "$series_out" -name '*.patch' ! -name '0000-*' | sort
+}
+
+# In a work tree that has the touched files only: the index has all.
+am_leads_there()
+{
+	local am=$series_work/am status=0 patches
+
+	rm -rf "$am"
+	in_series_git worktree prune
+	in_series_git worktree add -q --no-checkout --detach "$am" \
+		"$(cat "$series_work/base")"
+	git -C "$am" diff --name-only HEAD series | sed 's|^|/|' |
+		git -C "$am" sparse-checkout set --no-cone --stdin
+	git -C "$am" checkout -q
+	mapfile -t patches < <(posted)
+	{
+		git -C "$am" am -q "${patches[@]}" &&
+		[[ -z $(git -C "$am" diff --stat HEAD series) ]]
+	} || status=1
+	in_series_git worktree remove --force "$am"
+	return "$status"
+}
+
+# What stands, and why: as in lint.sh, and
+# - VOLATILE, BRACES in programs: see there;
+# - PARENTHESIS_ALIGNMENT, OPEN_ENDED_LINE in the trace header: see there.
+series_checkpatch()
+{
+	perl "$tree/scripts/checkpatch.pl" --root="$tree" --strict \
+		--show-types "$@" >"$logs/series-checkpatch.log" 2>&1
+}
+
+summary()
+{
+	local n lines
+
+	n=$(posted | wc -l)
+	lines=$(in_series_git diff --shortstat "$(cat "$series_work/base")" series)
+	say "$n patches in ${series_out#"$root/"}:$lines"
+}
+
+require_identity
+"$root/harness/prepare.sh"
+mkdir -p "$logs"
+say "Making the series ($base)"
+pin_dates
+export GIT_LITERAL_PATHSPECS=1
+ensure_import
+step series-commits "committing the entries" commit_entries
+check "the last tree is the prepared tree" is_prepared_tree
+step series-format "formatting the patches" format_patches
+check "at most $series_max patches" test "$(posted | wc -l)" -le "$series_max"
+check "git am on the base leads to the last tree" am_leads_there
+summary
+say "series: $passed passed, $failed failed"
+((failed == 0))

@@ -16,6 +16,8 @@ help:
 	@echo 'make bench      instruction counts, beside those of the untouched base'
 	@echo 'make coverage   lines and branches of the engine that the tests run'
 	@echo 'make lint       shellcheck, checkpatch, kernel-doc, W=1, sparse, coccicheck'
+	@echo 'make series     the patches to post: out/series/BASE/*.patch'
+	@echo 'make bisect     build and test each prefix of the series'
 	@echo 'make clean      remove out/'
 	@echo
 	@echo 'BASE=6.12             the LTS base'
@@ -28,7 +30,7 @@ export BASE J
 FLAVOUR ?= plain
 TOPOLOGY ?= switch
 
-.PHONY: run check shell kernel kunit selftest bench coverage lint clean
+.PHONY: run check shell kernel kunit selftest bench coverage lint series bisect clean
 run:
 	@$(H)/run.sh
 
@@ -61,6 +63,14 @@ lint:
 	@$(H)/deps.sh check
 	@$(H)/prepare.sh
 	@$(H)/lint.sh
+
+series:
+	@$(H)/deps.sh run
+	@$(H)/series.sh
+
+bisect:
+	@$(H)/deps.sh check
+	@$(H)/bisect.sh
 
 clean:
 	rm -rf out compile_commands.json

@@ -16,8 +16,8 @@ help:
 	@echo 'make bench      instruction counts, beside those of the untouched base'
 	@echo 'make coverage   lines and branches of the engine that the tests run'
 	@echo 'make lint       shellcheck, checkpatch, kernel-doc, W=1, sparse, coccicheck'
-	@echo 'make series     the patches to post, in out/BASE/series'
-	@echo 'make bisect     builds and tests each prefix of them'
+	@echo 'make series     the patches to post: out/series/BASE/*.patch'
+	@echo 'make bisect     build and test each prefix of the series'
 	@echo 'make clean      remove out/'
 	@echo
 	@echo 'BASE=6.12             the LTS base'
@@ -65,10 +65,11 @@ lint:
 	@$(H)/lint.sh
 
 series:
-	@$(H)/deps.sh check
+	@$(H)/deps.sh run
 	@$(H)/series.sh
 
-bisect: series
+bisect:
+	@$(H)/deps.sh check
 	@$(H)/bisect.sh
 
 clean:

@@ -150,6 +150,19 @@ is_prepared_tree()
 	return 1
 }
 
+# What the prefixes differ in from the whole series is little: so begin with
+# that, which the compiler's cache has, and compile what differs.
+warm_up()
+{
+	local flavour
+
+	[[ ! -f $out/plain/vmlinux || ! -f $out/off/vmlinux ]] || return 0
+	git -C "$tree" checkout -q -f --detach series
+	for flavour in plain off; do
+		"$here/build.sh" "$flavour" || true
+	done
+}
+
 # prefix NAME [PATCH]
 prefix()
 {
@@ -180,6 +193,8 @@ mapfile -t all_sources < <(in_series_git diff --name-only "$base_commit" series 
 mkdir -p "$logs"
 ln -sf "$main_out/initramfs.gz" "$out/initramfs.gz"
 step tree "making a work tree of the base" start_over
+warm_up
+step tree "going back to the base" start_over
 prefix base
 for patch in "$series_out"/*.patch; do
 	name=$(basename "$patch" .patch)

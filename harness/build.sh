@@ -1,10 +1,12 @@
 #!/bin/bash
 # SPDX-License-Identifier: GPL-2.0
 # Build a kernel of the prepared tree.
-# usage: build.sh plain|debug|kcsan|off|untouched|coverage
+# usage: build.sh plain|debug|kcsan|off|untouched|coverage|users
 #   off: like plain, with CONFIG_PCI_P2PDMA=n
 #   untouched: the base as it is, for comparison
 #   coverage: like plain, with gcov for our files
+#   users: not a kernel, but the files that we change in drivers which aren't
+#          in the others
 set -euo pipefail
 # shellcheck source=harness/lib.sh
 . "$(dirname "$0")/lib.sh"
@@ -18,8 +20,16 @@ kcsan) fragments=("$configs"/{plain,kcsan}.config) ;;
 off) fragments=("$configs"/{plain,net,off}.config) ;;
 untouched) fragments=("$configs"/{plain,net,untouched}.config) ;;
 coverage) fragments=("$configs"/{plain,coverage}.config) ;;
-*) die "usage: build.sh plain|debug|kcsan|off|untouched|coverage" ;;
+users) fragments=("$configs"/{plain,users}.config) ;;
+*) die "usage: build.sh plain|debug|kcsan|off|untouched|coverage|users" ;;
 esac
+
+users=(
+	drivers/accel/habanalabs/common/memory.o
+	drivers/gpu/drm/amd/amdgpu/amdgpu_device.o
+	drivers/gpu/drm/amd/amdgpu/amdgpu_dma_buf.o
+	drivers/gpu/drm/xe/xe_dma_buf.o
+)
 
 # "GCOV_PROFILE_x.o=y" for each of our files is a variable of the kernel's make.
 variables=()
@@ -68,5 +78,10 @@ configure()
 }
 
 step "config-$flavour" "configuring the $flavour kernel" configure
+if [[ $flavour == users ]]; then
+	step "build-$flavour" "compiling the drivers that no test runs" \
+		kernel_make "$flavour" W=1 "${users[@]}"
+	exit
+fi
 step "build-$flavour" "building the $flavour kernel with $jobs jobs" \
 	kernel_make "$flavour" "${variables[@]}" bzImage modules

@@ -154,6 +154,13 @@ gate_cocci()
 	"$root/harness/cocci.sh"
 }
 
+# The drivers that ask about pairs, and that aren't in the test kernels
+gate_users()
+{
+	"$root/harness/build.sh" users
+	! grep -E 'warning:|error:' "$logs/build-users.log"
+}
+
 gate_kernel_doc()
 {
 	local list
@@ -247,5 +254,6 @@ fi
 gate 14 w1
 gate 15 sparse
 gate 16 coccicheck
+gate 20 users
 say "lint: $passed passed, $failed failed"
 exit $((failed ? 1 : 0))

@@ -19,7 +19,7 @@ help:
 	@echo 'make clean      remove out/'
 	@echo
 	@echo 'BASE=6.12             the LTS base'
-	@echo 'FLAVOUR=plain|debug   the kernel, for shell, kernel, kunit and selftest'
+	@echo 'FLAVOUR=plain|debug|kcsan   the kernel, for shell, kernel, kunit and selftest'
 	@echo 'TOPOLOGY=$(shell ls $(H)/topologies | sed 's/\.sh$$//' | xargs | tr ' ' '|')   the devices, for shell, kunit and selftest'
 	@echo 'J=N                   parallel jobs'
 

@@ -113,16 +113,22 @@ build_break()
 	return 1
 }
 
+# header NAME PATCH
+header()
+{
+	sed -n "s/^$1: //p" "$2"
+}
+
 # boot_break NAME PATCH: the patch says which suite sees it, and as what
 boot_break()
 {
 	local name=break-$1 suite expect topology job timeout options judging=()
 
-	suite=$(sed -n 's/^Suite: //p' "$2")
-	expect=$(sed -n 's/^Expect: //p' "$2")
-	topology=$(sed -n 's/^Topology: //p' "$2")
-	timeout=$(sed -n 's/^Timeout: //p' "$2")
-	job=$(sed -n 's/^Job: //p' "$2")
+	suite=$(header Suite "$2")
+	expect=$(header Expect "$2")
+	topology=$(header Topology "$2")
+	timeout=$(header Timeout "$2")
+	job=$(header Job "$2")
 	case $suite in
 	p2pdma_*)
 		job=kunit

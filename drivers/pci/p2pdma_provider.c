@@ -67,8 +67,8 @@ static struct p2pdma_range *range_create(struct pci_p2pdma *p2pdma, int bar,
 		return ERR_PTR(-ENOMEM);
 	range->space = p2pdma_space_create(size >> PAGE_SHIFT);
 	if (!range->space) {
-		kfree(range);
-		return ERR_PTR(-ENOMEM);
+		addr = ERR_PTR(-ENOMEM);
+		goto free_range;
 	}
 
 	range->p2pdma = p2pdma;
@@ -81,13 +81,16 @@ static struct p2pdma_range *range_create(struct pci_p2pdma *p2pdma, int bar,
 	range->pgmap.range.end = range->pgmap.range.start + size - 1;
 
 	addr = memremap_pages(&range->pgmap, dev_to_node(&pdev->dev));
-	if (IS_ERR(addr)) {
-		p2pdma_space_destroy(range->space);
-		kfree(range);
-		return ERR_CAST(addr);
-	}
+	if (IS_ERR(addr))
+		goto destroy_space;
 	range->pages = virt_to_page(addr);
 	return range;
+
+destroy_space:
+	p2pdma_space_destroy(range->space);
+free_range:
+	kfree(range);
+	return ERR_CAST(addr);
 }
 
 /* The last step of adding a range: a chunk can't be taken out of a pool. */
@@ -202,11 +205,11 @@ static struct notifier_block provider_nb = {
 	.notifier_call = provider_notify,
 };
 
-static int __init p2pdma_pool_init(void)
+static int __init p2pdma_provider_init(void)
 {
 	return bus_register_notifier(&pci_bus_type, &provider_nb);
 }
-postcore_initcall_sync(p2pdma_pool_init);
+postcore_initcall_sync(p2pdma_provider_init);
 
 /* devres: the provider's driver is being unbound */
 static void provider_retire(void *data)

@@ -54,22 +54,21 @@
 #include "p2pdma.h"
 #include "p2pdma_space.h"
 
-#define LANES		P2PDMA_SPACE_LANES
+#define LANES		8
 #define LANE_BITS	8
 #define EACH_LANE	(~0UL / 0xff)			/* one in each lane */
 #define LANE_TOPS	(EACH_LANE << (LANE_BITS - 1))
 
 #define WORD_ORDER	6
 #define WORD_PAGES	P2PDMA_SPACE_WORD_PAGES
-#define WORD_BOUND	P2PDMA_SPACE_WORD_BOUND
+#define WORD_BOUND	(WORD_ORDER + 1)		/* all of it is free */
 #define BLOCK_ORDER	(WORD_ORDER + 3)
 #define BLOCK_PAGES	(WORD_PAGES * LANES)
-#define BLOCK_BOUND	P2PDMA_SPACE_BLOCK_BOUND
+#define BLOCK_BOUND	(BLOCK_ORDER + 1)		/* all of it is free */
 
+static_assert(WORD_PAGES == BITS_PER_LONG);
 static_assert(ilog2(BITS_PER_LONG) == WORD_ORDER);
-static_assert(BITS_PER_LONG == P2PDMA_SPACE_WORD_PAGES);
 static_assert(LANES * LANE_BITS == BITS_PER_LONG);
-static_assert(WORD_BOUND == WORD_ORDER + 1 && BLOCK_BOUND == BLOCK_ORDER + 1);
 
 /* Runs of free pages */
 
@@ -92,6 +91,12 @@ static __always_inline unsigned long pages_of(struct p2pdma_space *space, unsign
 {
 	return likely(word < space->nr_pages / WORD_PAGES) ?
 			~0UL : BITMAP_LAST_WORD_MASK(space->nr_pages);
+}
+
+/* The same of runs of whole words, in a mask with a bit in the lane of each */
+static unsigned long pair_up_words(unsigned long runs, unsigned int order)
+{
+	return pair_up(runs, order - WORD_ORDER + ilog2(LANE_BITS));
 }
 
 static __always_inline unsigned long
@@ -122,7 +127,8 @@ static __always_inline unsigned int lane_of(unsigned long node, unsigned long la
 }
 
 /* The top bit of each lane that is at least @bound; no bound reaches it. */
-static __always_inline unsigned long lanes_from(unsigned long node, unsigned int bound)
+static __always_inline unsigned long lanes_from(unsigned long node,
+						unsigned int bound)
 {
 	return ((node | LANE_TOPS) - EACH_LANE * bound) & LANE_TOPS;
 }
@@ -154,7 +160,7 @@ static unsigned int bound_of_block(unsigned long node)
 	if (!runs)
 		return highest_lane(node);
 	for (; runs && order < BLOCK_ORDER; order++)
-		runs = pair_up(runs, order - WORD_ORDER + ilog2(LANE_BITS));
+		runs = pair_up_words(runs, order);
 	return runs ? BLOCK_BOUND : order;
 }
 
@@ -176,9 +182,17 @@ node_of(struct p2pdma_space *space, unsigned int level, unsigned long lane)
 }
 
 /* @bound in a lane, and zero in the others */
-static __always_inline unsigned long in_lane(unsigned long lane, unsigned long bound)
+static __always_inline unsigned long in_lane(unsigned long lane,
+					     unsigned long bound)
 {
 	return bound << lane % LANES * LANE_BITS;
+}
+
+/* @node with another @bound in a lane */
+static __always_inline unsigned long
+with_lane(unsigned long node, unsigned long lane, unsigned int bound)
+{
+	return (node & ~in_lane(lane, 0xff)) | in_lane(lane, bound);
 }
 
 /*
@@ -196,8 +210,7 @@ static void raise_lanes(struct p2pdma_space *space, unsigned int level,
 			if (lane_of(old, lane) >= bound)
 				return;
 		} while (!try_cmpxchg(node, &old,
-				      (old & ~in_lane(lane, 0xff)) |
-				      in_lane(lane, bound)));
+				      with_lane(old, lane, bound)));
 	}
 }
 
@@ -251,8 +264,7 @@ static __always_inline bool lower_lane(struct p2pdma_space *space,
 	do {
 		if (lane_of(old, lane) <= bound)
 			return false;
-	} while (!try_cmpxchg(node, &old, (old & ~in_lane(lane, 0xff)) |
-					  in_lane(lane, bound)));
+	} while (!try_cmpxchg(node, &old, with_lane(old, lane, bound)));
 	return true;
 }
 
@@ -302,7 +314,7 @@ static unsigned long run_in_block(struct p2pdma_space *space,
 	unsigned long i, runs = free_words_of(space, map, block);
 
 	for (i = WORD_ORDER; i < order; i++)
-		runs = pair_up(runs, i - WORD_ORDER + ilog2(LANE_BITS));
+		runs = pair_up_words(runs, i);
 	if (runs)
 		return block * BLOCK_PAGES + __ffs(runs) / LANE_BITS * WORD_PAGES;
 

@@ -11,10 +11,7 @@
 struct gen_pool;
 
 #define P2PDMA_SPACE_WORD_PAGES		64UL	/* ... of genalloc's bitmap */
-#define P2PDMA_SPACE_LANES		8
 #define P2PDMA_SPACE_LEVELS		16	/* more than there is memory */
-#define P2PDMA_SPACE_WORD_BOUND		7	/* all 64 pages free */
-#define P2PDMA_SPACE_BLOCK_BOUND	10	/* all 512 pages free */
 
 /**
  * struct p2pdma_space - the index of a range's free pages

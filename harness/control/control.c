@@ -46,7 +46,7 @@ static noinline void race(void)
 static int __init control_init(void)
 {
 	if (!strcmp(what, "oops"))
-		*(volatile int *)8 = 0;
+		WRITE_ONCE(*(int *)8, 0);
 	else if (!strcmp(what, "leak"))
 		leak();
 	else if (!strcmp(what, "race"))

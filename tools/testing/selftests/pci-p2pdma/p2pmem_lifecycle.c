@@ -7,6 +7,7 @@
 #include <pthread.h>
 #include <setjmp.h>
 #include <signal.h>
+#include <stdatomic.h>
 
 #include "../kselftest_harness.h"
 #include "p2pmem.h"
@@ -114,8 +115,8 @@ struct reader {
 	pthread_t thread;
 	const char *drive;
 	void *buffer;
-	volatile bool stop;
-	unsigned long moved;
+	atomic_bool stop;
+	atomic_ulong moved;
 };
 
 /* Reads into peer memory until told to stop; errors are the weather. */

@@ -6,6 +6,7 @@
 #define _GNU_SOURCE
 #include <pthread.h>
 #include <signal.h>
+#include <stdatomic.h>
 #include <sys/syscall.h>
 #include <sys/wait.h>
 
@@ -129,8 +130,9 @@ TEST_F(provider, unbind_with_clients)
 struct mover {
 	pthread_t thread;
 	const char *bdf, *source, *target;
-	volatile bool stop;
-	unsigned long moved, failed;
+	atomic_bool stop;
+	atomic_ulong moved;
+	unsigned long failed;
 };
 
 /* From the source to the target, through memory that comes and goes */

@@ -75,7 +75,7 @@ TEST_F(p2pmem, fragmentation)
 	EXPECT_EQ(largest, p2pmem_read(p2pmem_path(bdf, "p2pmem/available_largest")));
 }
 
-/* More mappings than a process has by default, of a page each */
+/* Of a page each, until there is no more, and none is anybody else's. */
 TEST_F(p2pmem, thousands_of_mappings)
 {
 	static void *addr[4000];

@@ -19,7 +19,7 @@ stage=$out/stage
 manifest=$out/manifest
 
 # Directories of this repository that are a slice of the kernel tree
-slices=(Documentation drivers include tools)
+slices=(Documentation drivers include samples tools)
 
 check_version()
 {

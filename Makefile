@@ -16,6 +16,7 @@ help:
 	@echo 'make bench      instruction counts, beside those of the untouched base'
 	@echo 'make coverage   lines and branches of the engine that the tests run'
 	@echo 'make lint       shellcheck, checkpatch, kernel-doc, W=1, sparse, coccicheck'
+	@echo 'make htmldocs   the page for driver authors, by Sphinx, without warnings'
 	@echo 'make clean      remove out/'
 	@echo
 	@echo 'BASE=6.12             the LTS base'
@@ -28,7 +29,7 @@ export BASE J
 FLAVOUR ?= plain
 TOPOLOGY ?= switch
 
-.PHONY: run check shell kernel kunit selftest bench coverage lint clean
+.PHONY: run check shell kernel kunit selftest bench coverage lint htmldocs clean
 run:
 	@$(H)/run.sh
 
@@ -61,6 +62,11 @@ lint:
 	@$(H)/deps.sh check
 	@$(H)/prepare.sh
 	@$(H)/lint.sh
+
+htmldocs:
+	@$(H)/deps.sh docs
+	@$(H)/prepare.sh
+	@$(H)/docs.sh
 
 clean:
 	rm -rf out compile_commands.json

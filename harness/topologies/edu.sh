@@ -8,7 +8,7 @@
 #    |- rp0 - up0 -- dp0 - ivshmem
 #    |            |- dp1 - edu
 #    |            `- dp2 - edu
-#    `- three nvme
+#    `- rp1, rp2, rp3 - an nvme each
 machine=q35
 edu=edu,dma_mask=0xffffffffffffffff
 devices=(
@@ -22,6 +22,9 @@ devices=(
 	-device "$edu,bus=dp1"
 	-device "$edu,bus=dp2"
 )
-drive provider pcie.0
-drive source pcie.0
-drive target pcie.0
+for port in 1 2 3; do
+	devices+=(-device "pcie-root-port,id=rp$port,chassis=$((port + 4)),slot=$((port + 1))")
+done
+drive provider rp1
+drive source rp2
+drive target rp3

@@ -18,6 +18,7 @@ help:
 	@echo 'make lint       shellcheck, checkpatch, kernel-doc, W=1, sparse, coccicheck'
 	@echo 'make series     the patches to post: out/series/BASE/*.patch'
 	@echo 'make bisect     build and test each prefix of the series'
+	@echo 'make htmldocs   the page for driver authors, by Sphinx, without warnings'
 	@echo 'make clean      remove out/'
 	@echo
 	@echo 'BASE=6.12             the LTS base'
@@ -30,7 +31,7 @@ export BASE J
 FLAVOUR ?= plain
 TOPOLOGY ?= switch
 
-.PHONY: run check shell kernel kunit selftest bench coverage lint series bisect clean
+.PHONY: run check shell kernel kunit selftest bench coverage lint htmldocs series bisect clean
 run:
 	@$(H)/run.sh
 
@@ -71,6 +72,11 @@ series:
 bisect:
 	@$(H)/deps.sh check
 	@$(H)/bisect.sh
+
+htmldocs:
+	@$(H)/deps.sh docs
+	@$(H)/prepare.sh
+	@$(H)/docs.sh
 
 clean:
 	rm -rf out compile_commands.json

@@ -29,6 +29,7 @@ guest_tests()
 	guest_job "$1" switch selftest,p2pmem_query
 	guest_job "$1" shm "provider,$1"
 	guest_job "$1" shm "fuzz,$1,100000"
+	guest_job "$1" edu "examples,$1"
 	guest_job "$1" switch acs
 	guest_job "$1" switch tool
 	guest_job "$1" roots selftest,p2pmem_copy

@@ -1,7 +1,7 @@
 #!/bin/bash
 # SPDX-License-Identifier: GPL-2.0
 # Install the Debian packages that are missing, or say how to.
-# usage: deps.sh run|check
+# usage: deps.sh run|docs|check
 set -euo pipefail
 # shellcheck source=harness/lib.sh
 . "$(dirname "$0")/lib.sh"
@@ -12,9 +12,13 @@ run_packages=(
 	kmod libc6-dev libelf-dev libssl-dev make patch perl python3
 	qemu-system-x86 rsync xz-utils
 )
+docs_packages=(
+	"$base_package" gcc groff-base make patch perl python3 python3-sphinx
+	rsync xz-utils
+)
 check_packages=(
-	"${run_packages[@]}" coccinelle fio iproute2 libpci-dev nvme-cli
-	pciutils pkg-config shellcheck sparse
+	"${run_packages[@]}" "${docs_packages[@]}" coccinelle fio iproute2
+	libpci-dev nvme-cli pciutils pkg-config shellcheck sparse
 )
 
 missing()
@@ -35,8 +39,9 @@ install_missing()
 
 case ${1:-} in
 run) wanted=("${run_packages[@]}") ;;
+docs) wanted=("${docs_packages[@]}") ;;
 check) wanted=("${check_packages[@]}") ;;
-*) die "usage: deps.sh run|check" ;;
+*) die "usage: deps.sh run|docs|check" ;;
 esac
 
 read -r -a lacking <<<"$(missing "${wanted[@]}")"

@@ -78,6 +78,10 @@ fill_full()
 		build_modules "$flavour" "$root/harness/control" control
 		build_modules "$flavour" \
 			"$selftests/pci-p2pdma/test_modules" test_modules
+		# A kernel of an earlier run may have been built without them.
+		[[ ! -d $out/$flavour/samples/pci-p2pdma ]] ||
+			cp "$out/$flavour"/samples/pci-p2pdma/*.ko \
+				"$guest/modules/$flavour/"
 	done
 }
 

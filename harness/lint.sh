@@ -34,7 +34,7 @@ gate_spdx()
 	while IFS= read -r f; do
 		case $f in
 		COPYING | *.patch | .editorconfig | */skips/* | */.gitignore | .gitignore) continue ;;
-		series/*.msg) continue ;;
+		series/*.msg | Documentation/ABI/*) continue ;;
 		*/configs/* | */config | */.kunitconfig | */trace-events | *.env | README.md) continue ;;
 		esac
 		head -n 3 "$f" | grep -q SPDX-License-Identifier ||
@@ -74,7 +74,8 @@ gate_checkpatch()
 
 	while IFS= read -r f; do
 		checkpatch --ignore "$ignored" -f "$f" || bad=1
-	done < <(files 'drivers/*.[ch]' 'include/*.h' | grep -v '^include/trace/')
+	done < <(files 'drivers/*.[ch]' 'include/*.h' 'samples/*.[ch]' |
+		grep -v '^include/trace/')
 	while IFS= read -r f; do
 		checkpatch --ignore "$ignored,$ignored_in_traces" -f "$f" || bad=1
 	done < <(files 'include/trace/*.h')
@@ -165,14 +166,14 @@ gate_kernel_doc()
 {
 	local list
 
-	mapfile -t list < <(files 'drivers/pci/*.[ch]' 'include/*.h')
+	mapfile -t list < <(files 'drivers/pci/*.[ch]' 'include/*.h' 'samples/*.[ch]')
 	perl "$tree/scripts/kernel-doc" -none -Wall -Werror "${list[@]}"
 }
 
 # Everything of ours that is compiled into a kernel
 objects()
 {
-	(cd "$root" && files 'drivers/pci/*.c') | sed 's/c$/o/'
+	(cd "$root" && files 'drivers/pci/*.c' 'samples/*.c') | sed 's/c$/o/'
 }
 
 gate_w1()
@@ -193,7 +194,7 @@ gate_sparse()
 	mapfile -t list < <(objects)
 	kernel_make plain C=2 CF=-D__CHECK_ENDIAN__ "${list[@]}" 2>&1 |
 		tee "$logs/sparse.out"
-	! grep -E 'drivers/pci/(p2pdma|tests/)[^ ]*: (warning|error)' \
+	! grep -E '(drivers/pci|samples/pci-p2pdma)/(p2pdma|tests/)[^ ]*: (warning|error)' \
 		"$logs/sparse.out"
 }
 
@@ -203,7 +204,7 @@ gate_coccicheck()
 {
 	local list script needs_ocaml=0
 
-	mapfile -t list < <(files 'drivers/pci/*.c')
+	mapfile -t list < <(files 'drivers/pci/*.c' 'samples/*.c')
 	cd "$tree"
 	: >"$logs/cocci.out"
 	while IFS= read -r script; do
@@ -218,6 +219,12 @@ gate_coccicheck()
 	say "$needs_ocaml scripts want OCaml and were left out"
 	cat "$logs/cocci.out"
 	[[ ! -s $logs/cocci.out ]]
+}
+
+# Sphinx, the manual page, the ABI entries
+gate_docs()
+{
+	"$root/harness/docs.sh"
 }
 
 passed=0 failed=0
@@ -250,6 +257,7 @@ if [[ ${1:-} == fast ]]; then
 	say "lint: $passed passed, $failed failed"
 	exit $((failed ? 1 : 0))
 fi
+gate 18 docs
 "$root/harness/build.sh" plain
 gate 14 w1
 gate 15 sparse

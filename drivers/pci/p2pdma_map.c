@@ -89,8 +89,8 @@ map_first(struct pci_p2pdma_map_state *state, struct device *dev,
  * host memory, and fails the whole mapping with -EREMOTEIO if the path is
  * not supported.
  *
- * Context: Any. Doesn't sleep, and takes no lock but for a pair's first time.
- * The segment's page is allocated, and so its provider stays.
+ * Context: Any but NMI. Doesn't sleep, and takes no lock but for a pair's first
+ * time. The segment's page is allocated, and so its provider stays.
  * Return: how @dev must address the segment; dma_address and dma_length are
  * set if that is PCI_P2PDMA_MAP_BUS_ADDR. Never PCI_P2PDMA_MAP_UNKNOWN.
  */

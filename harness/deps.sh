@@ -1,7 +1,7 @@
 #!/bin/bash
 # SPDX-License-Identifier: GPL-2.0
 # Install the Debian packages that are missing, or say how to.
-# usage: deps.sh run|check
+# usage: deps.sh run|check|deb
 set -euo pipefail
 # shellcheck source=harness/lib.sh
 . "$(dirname "$0")/lib.sh"
@@ -15,6 +15,10 @@ run_packages=(
 check_packages=(
 	"${run_packages[@]}" coccinelle fio libpci-dev nvme-cli pciutils
 	pkg-config shellcheck sparse
+)
+deb_packages=(
+	"${run_packages[@]}" debhelper dpkg-dev fakeroot "linux-config-$base"
+	openssl zstd
 )
 
 missing()
@@ -36,7 +40,8 @@ install_missing()
 case ${1:-} in
 run) wanted=("${run_packages[@]}") ;;
 check) wanted=("${check_packages[@]}") ;;
-*) die "usage: deps.sh run|check" ;;
+deb) wanted=("${deb_packages[@]}") ;;
+*) die "usage: deps.sh run|check|deb" ;;
 esac
 
 read -r -a lacking <<<"$(missing "${wanted[@]}")"

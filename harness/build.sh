@@ -37,30 +37,6 @@ variables=()
 	cd "$root/drivers/pci" && find . -maxdepth 1 -name 'p2pdma*.c' \
 		-printf 'GCOV_PROFILE_%f\n' | sed 's/c$/o=y/')
 
-# olddefconfig drops what it can't have without a word. ABSENT: symbols that
-# this tree is known not to have.
-verify_config()
-{
-	python3 - "$out/$flavour/.config" "${fragments[@]}" <<'EOF'
-import os, re, sys
-
-def read(path):
-    for line in open(path):
-        m = re.match(r"(?:# )?(CONFIG_\w+)(?:=(.*)| is not set)$", line)
-        if m:
-            yield m[1], m[2] or "n"
-
-got, want = dict(read(sys.argv[1])), {}
-for fragment in sys.argv[2:]:
-    want.update(read(fragment))
-absent = os.environ.get("ABSENT", "").split()
-lost = [f"{k}={v}, got {got.get(k, 'n')}" for k, v in want.items()
-        if got.get(k, "n") != v and k not in absent]
-if lost:
-    sys.exit("wanted " + "; wanted ".join(lost))
-EOF
-}
-
 configure()
 {
 	local stamp
@@ -73,7 +49,7 @@ configure()
 	kernel_make "$flavour" -s tinyconfig
 	cat "${fragments[@]}" >>"$out/$flavour/.config"
 	kernel_make "$flavour" -s olddefconfig
-	verify_config
+	verify_config "$out/$flavour/.config" "${fragments[@]}"
 	printf '%s\n' "$stamp" >"$out/$flavour/config.stamp"
 }
 

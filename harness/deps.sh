@@ -1,7 +1,7 @@
 #!/bin/bash
 # SPDX-License-Identifier: GPL-2.0
 # Install the Debian packages that are missing, or say how to.
-# usage: deps.sh run|docs|check
+# usage: deps.sh run|docs|check|deb
 set -euo pipefail
 # shellcheck source=harness/lib.sh
 . "$(dirname "$0")/lib.sh"
@@ -19,6 +19,10 @@ docs_packages=(
 check_packages=(
 	"${run_packages[@]}" "${docs_packages[@]}" coccinelle fio iproute2
 	libpci-dev nvme-cli pciutils pkg-config shellcheck sparse
+)
+deb_packages=(
+	"${run_packages[@]}" debhelper dpkg-dev fakeroot "linux-config-$base"
+	openssl zstd
 )
 
 missing()
@@ -41,7 +45,8 @@ case ${1:-} in
 run) wanted=("${run_packages[@]}") ;;
 docs) wanted=("${docs_packages[@]}") ;;
 check) wanted=("${check_packages[@]}") ;;
-*) die "usage: deps.sh run|docs|check" ;;
+deb) wanted=("${deb_packages[@]}") ;;
+*) die "usage: deps.sh run|docs|check|deb" ;;
 esac
 
 read -r -a lacking <<<"$(missing "${wanted[@]}")"

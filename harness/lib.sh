@@ -105,3 +105,27 @@ kernel_make()
 		make -C "$(tree_of "$name")" O="$out/$name" -j"$jobs" \
 		CC="$root/harness/cc.sh" HOSTCC='ccache gcc' "$@"
 }
+
+# olddefconfig drops what it can't have without a word.
+# verify_config CONFIG FRAGMENT...
+verify_config()
+{
+	python3 - "$@" <<'EOF'
+import os, re, sys
+
+def read(path):
+    for line in open(path):
+        m = re.match(r"(?:# )?(CONFIG_\w+)(?:=(.*)| is not set)$", line)
+        if m:
+            yield m[1], m[2] or "n"
+
+got, want = dict(read(sys.argv[1])), {}
+for fragment in sys.argv[2:]:
+    want.update(read(fragment))
+absent = os.environ.get("ABSENT", "").split()
+lost = [f"{k}={v}, got {got.get(k, 'n')}" for k, v in want.items()
+        if got.get(k, "n") != v and k not in absent]
+if lost:
+    sys.exit("wanted " + "; wanted ".join(lost))
+EOF
+}

@@ -31,17 +31,22 @@ part()
 	((f == 0)) || failures+=("$1.sh")
 }
 
-# guest_tests FLAVOUR: everything that runs in a guest
+# guest_tests FLAVOUR: everything that runs in a guest, the longest first
 guest_tests()
 {
-	guest_kunit "$1"
-	guest_job "$1" switch selftest,p2pmem_sysfs
-	guest_job "$1" switch selftest,p2pmem_copy
-	guest_job "$1" switch selftest,p2pmem_lifecycle
-	guest_job "$1" switch selftest,p2pmem_query
 	guest_job "$1" shm "provider,$1"
+	guest_offload "$1"
+	guest_kunit "$1"
 	guest_job "$1" shm "fuzz,$1,100000"
 	guest_job "$1" edu "examples,$1"
+	# The base's pciehp takes its reset lock and the rescan lock in both
+	# orders when a switch port is unplugged from: lockdep is right to say
+	# so, but it isn't our concern.
+	guest_job "$1" plug unplug lockdep.prove_locking=0
+	guest_job "$1" switch selftest,p2pmem_lifecycle
+	guest_job "$1" switch selftest,p2pmem_sysfs
+	guest_job "$1" switch selftest,p2pmem_copy
+	guest_job "$1" switch selftest,p2pmem_query
 	guest_job "$1" switch acs
 	guest_job "$1" switch tool
 	guest_job "$1" roots selftest,p2pmem_copy
@@ -51,13 +56,8 @@ guest_tests()
 	guest_job "$1" switch fio
 	guest_job "$1" switch reset
 	guest_job "$1" sriov sriov
-	# The base's pciehp takes its reset lock and the rescan lock in both
-	# orders when a switch port is unplugged from: lockdep is right to say
-	# so, but it isn't our concern.
-	guest_job "$1" plug unplug lockdep.prove_locking=0
 	guest_job "$1" switch nvmet
 	guest_job "$1" roots nvmet
-	guest_offload "$1"
 }
 
 # What the tool in the guest has dumped, shown here: JSON is JSON, and damage
@@ -178,19 +178,22 @@ lint
 must "$here/build.sh" plain
 must "$here/initramfs.sh" full
 
+slots=2
 guest_tests plain
 guest_job plain switch rxe
 for topology in cascade hosts bridge pc pc-root; do
 	guest_job plain "$topology" selftest,p2pmem_copy
 done
-tool_offline
 guest_job plain allowed allow \
 	"pci=p2pdma_allow_host=8086;8086:29c0x;:29c0;0:29c0;18086:29c0;1234:5678;8086:29c0,noaer"
+settle
+tool_offline
 controls
 breaks
 
 must "$here/build.sh" off
 guest_job off switch off
+settle
 part same
 
 must "$here/build.sh" debug
@@ -199,6 +202,7 @@ guest_tests debug
 guest_job debug shm fault,module,debug
 guest_job debug shm fault,calls
 guest_job debug switch trace
+settle
 say "- negative controls of the debug kernel"
 must_be leak debug control,leak,debug
 must_be oops debug control,oops,debug
@@ -208,6 +212,7 @@ must "$here/initramfs.sh" full
 SMP=4 guest_kunit kcsan
 SMP=4 guest_job kcsan switch selftest,p2pmem_sysfs
 SMP=4 guest_job kcsan shm provider,kcsan
+settle
 say "- negative control of the kernel with KCSAN"
 must_be oops kcsan control,race,kcsan
 

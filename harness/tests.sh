@@ -49,37 +49,88 @@ tally()
 	fi
 }
 
+# Guests run side by side where a caller has set slots. A run is judged and
+# counted in the order in which they were started.
+slots=1
+running=()
+declare -A guest_pid guest_title guest_topology guest_options guest_then
+
+# start NAME TITLE "judge.py option..." FLAVOUR TOPOLOGY boot.sh's arguments...
+start()
+{
+	local name=$1
+
+	while (($(jobs -rp | wc -l) >= slots)); do
+		wait -n || true
+		settle_ended
+	done
+	guest_title[$name]=$2
+	guest_options[$name]=$3
+	guest_topology[$name]=$5
+	shift 3
+	"$root/harness/boot.sh" "$name" "$@" &
+	guest_pid[$name]=$!
+	running+=("$name")
+	((slots > 1)) || settle
+}
+
+settle_oldest()
+{
+	local name=${running[0]} options
+
+	running=("${running[@]:1}")
+	wait "${guest_pid[$name]}" || true
+	say "- ${guest_title[$name]}"
+	read -r -a options <<<"${guest_options[$name]}"
+	tally "$name" "${guest_topology[$name]}" "${options[@]}"
+	[[ -z ${guest_then[$name]:-} ]] || "${guest_then[$name]}" "$name"
+}
+
+settle_ended()
+{
+	while ((${#running[@]})) && ! kill -0 "${guest_pid[${running[0]}]}" 2>/dev/null; do
+		settle_oldest
+	done
+}
+
+# All that have been started have ended.
+settle()
+{
+	while ((${#running[@]})); do
+		settle_oldest
+	done
+}
+
 # guest_kunit FLAVOUR [SUITE]
 guest_kunit()
 {
-	local name=kunit-$1
-
-	say "- KUnit, $1 kernel"
-	"$root/harness/boot.sh" "$name" "$1" bare kunit \
+	start "kunit-$1" "KUnit, $1 kernel" --kunit "$1" bare kunit \
 		"kunit.filter_glob=${2:-p2pdma*}"
-	tally "$name" bare --kunit
 }
 
 # guest_job FLAVOUR TOPOLOGY JOB [kernel parameter...]
 guest_job()
 {
 	local name=$3-$1-$2
-	name=${name//,/-}
 
-	say "- $3, $1 kernel, topology $2"
-	"$root/harness/boot.sh" "$name" "$1" "$2" "$3" kunit.enable=0 "${@:4}"
-	tally "$name" "$2"
+	start "${name//,/-}" "$3, $1 kernel, topology $2" "" "$1" "$2" "$3" \
+		kunit.enable=0 "${@:4}"
 }
 
-# guest_offload FLAVOUR: the target's copy offload, and what QEMU saw of it:
-# through peer-to-peer memory no payload is in host memory, and the other way.
+# guest_offload FLAVOUR: the target's copy offload, and what QEMU saw of it
 guest_offload()
 {
-	local name=offload-$1-$1-fabric bytes=$((2 * 256 * 1024)) payload
-
+	guest_then[offload-$1-$1-fabric]=check_payload
 	TRACE=1 guest_job "$1" fabric "offload,$1"
-	payload=$(python3 "$root/harness/payload.py" "$logs/$name.trace" \
-		"$logs/$name.report" $((128 * 2048)) | xargs)
+}
+
+# Through peer-to-peer memory, no payload is in host memory; and the other way.
+check_payload()
+{
+	local bytes=$((2 * 256 * 1024)) payload
+
+	payload=$(python3 "$root/harness/payload.py" "$logs/$1.trace" \
+		"$logs/$1.report" $((128 * 2048)) | xargs)
 	check "drives' payload, BAR and host memory: $payload" \
 		[ "$payload" = "peer $bytes 0 host 0 $bytes" ]
 }

@@ -22,7 +22,8 @@ die()
 }
 
 # The names that bases/*.env set
-base_package='' base_tarball='' base_removed=()
+base_package='' base_tarball='' base_removed=() base_skips=()
+declare -A base_left_out=()
 
 load_base()
 {

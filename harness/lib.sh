@@ -33,6 +33,20 @@ load_base()
 	. "$root/bases/$base.env"
 }
 
+# reason_left_out WHAT: why this base can't have a file or a job (with its
+# arguments); fails if it can
+reason_left_out()
+{
+	local what
+
+	for what in "${!base_left_out[@]}"; do
+		[[ $1 == "$what" || $1 == "$what",* ]] || continue
+		printf '%s\n' "${base_left_out[$what]}"
+		return
+	done
+	return 1
+}
+
 # A long step: "step NAME TEXT COMMAND..." sends the command's output to
 # logs/NAME.log, shows that it is alive, and on failure shows the end.
 step()

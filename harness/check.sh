@@ -19,22 +19,30 @@ lint()
 	((f == 0)) || failures+=("lint")
 }
 
+# copies FLAVOUR TOPOLOGY: of a user, or of the kernel where users can't
+copies()
+{
+	guest_job "$1" "$2" selftest,p2pmem_copy
+	! reason_left_out selftest,p2pmem_copy >/dev/null ||
+		guest_job "$1" "$2" copy
+}
+
 # guest_tests FLAVOUR: everything that runs in a guest
 guest_tests()
 {
 	guest_kunit "$1"
 	guest_job "$1" switch selftest,p2pmem_sysfs
-	guest_job "$1" switch selftest,p2pmem_copy
+	copies "$1" switch
 	guest_job "$1" switch selftest,p2pmem_lifecycle
 	guest_job "$1" switch selftest,p2pmem_query
 	guest_job "$1" shm "provider,$1"
 	guest_job "$1" shm "fuzz,$1,100000"
 	guest_job "$1" switch acs
 	guest_job "$1" switch tool
-	guest_job "$1" roots selftest,p2pmem_copy
-	guest_job "$1" iommu selftest,p2pmem_copy
-	guest_job "$1" allowed selftest,p2pmem_copy
-	guest_job "$1" allowed-iommu selftest,p2pmem_copy
+	copies "$1" roots
+	copies "$1" iommu
+	copies "$1" allowed
+	copies "$1" allowed-iommu
 	guest_job "$1" switch fio
 	guest_job "$1" switch reset
 	guest_job "$1" sriov sriov
@@ -173,7 +181,7 @@ must "$here/initramfs.sh" full
 
 guest_tests plain
 for topology in cascade hosts bridge pc pc-root; do
-	guest_job plain "$topology" selftest,p2pmem_copy
+	copies plain "$topology"
 done
 tool_offline
 guest_job plain allowed allow \

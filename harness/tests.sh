@@ -7,7 +7,9 @@
 
 load_base
 passed=0 failed=0 skipped=0
-failures=() left_out=()
+failures=()
+# By reason
+declare -A left_out=()
 
 # is_left_out WHAT TEXT: what this base can't have is told, not forgotten.
 is_left_out()
@@ -15,7 +17,7 @@ is_left_out()
 	local reason
 
 	reason=$(reason_left_out "$1") || return
-	left_out+=("$2: $reason")
+	left_out[$reason]+="; $2"
 	say "  left out in $base"
 }
 
@@ -116,11 +118,12 @@ judged_as()
 # The last line, and an exit status that agrees with it
 verdict()
 {
-	local failure text
+	local failure reason
 
 	say
-	for text in "${left_out[@]}"; do
-		say "left out: $text"
+	for reason in "${!left_out[@]}"; do
+		say "left out in $base: $reason"
+		say "    ${left_out[$reason]#; }" | sed 's/; /\n    /g'
 	done
 	for failure in "${failures[@]}"; do
 		say "failed: $failure"

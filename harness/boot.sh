@@ -67,7 +67,7 @@ args=(
 	-machine "$machine" -cpu "max,la57=off" -m "$memory" "${processors[@]}"
 	-display none -no-reboot -nodefaults
 	-kernel "$image" -initrd "$initrd"
-	-append "console=ttyS0,115200 panic=-1 p2pdma.job=$job p2pdma.topology=$topology ${parameters[*]} $*"
+	-append "console=ttyS0,115200 panic=-1 p2pdma.job=$job p2pdma.flavour=$flavour p2pdma.topology=$topology ${parameters[*]} $*"
 )
 if [[ $job == shell ]]; then
 	args+=(-serial "file:$logs/$name.console" -serial mon:stdio)

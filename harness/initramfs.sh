@@ -7,6 +7,7 @@
 set -euo pipefail
 # shellcheck source=harness/lib.sh
 . "$(dirname "$0")/lib.sh"
+load_base
 
 guest=$out/guest
 fio_guest=$out/guest-fio
@@ -85,6 +86,15 @@ fill_full()
 	done
 }
 
+# The module that copies where users can't map p2pmem
+fill_run()
+{
+	reason_left_out drivers/pci/p2pdma_mmap.c >/dev/null || return 0
+	[[ ! -f $out/plain/Module.symvers ]] ||
+		build_modules plain "$selftests/pci-p2pdma/test_modules" \
+			test_modules
+}
+
 fill_bench()
 {
 	local flavour sources=$out/bench-sources
@@ -124,6 +134,7 @@ make_initramfs()
 		make_fio
 		;;
 	bench) fill_bench ;;
+	*) fill_run ;;
 	esac
 	pack "$guest" "$out/initramfs.gz"
 }

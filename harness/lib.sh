@@ -24,7 +24,8 @@ die()
 }
 
 # The names that bases/*.env set
-base_package='' base_tarball='' base_removed=()
+base_package='' base_tarball='' base_removed=() base_skips=()
+declare -A base_left_out=()
 
 load_base()
 {
@@ -32,6 +33,20 @@ load_base()
 		die "no such base: $base; there are: $(cd "$root/bases" && ls)"
 	# shellcheck source=bases/6.12.env
 	. "$root/bases/$base.env"
+}
+
+# reason_left_out WHAT: why this base can't have a file or a job (with its
+# arguments); fails if it can
+reason_left_out()
+{
+	local what
+
+	for what in "${!base_left_out[@]}"; do
+		[[ $1 == "$what" || $1 == "$what",* ]] || continue
+		printf '%s\n' "${base_left_out[$what]}"
+		return
+	done
+	return 1
 }
 
 # A long step: "step NAME TEXT COMMAND..." sends the command's output to

@@ -1,7 +1,7 @@
 #!/bin/bash
 # SPDX-License-Identifier: GPL-2.0
 # Prepare the kernel tree: the base, less the engine that we replace, plus our
-# files and our patches.
+# files, less what this base can't have, and our patches.
 #
 #   out/BASE/base    the base as Debian ships it, never written
 #   out/BASE/stage   our files, and the files that we patch, patched
@@ -88,6 +88,9 @@ stage_files()
 	mkdir -p "$stage"
 	for slice in "${slices[@]}"; do
 		[[ -d $root/$slice ]] && cp -a "$root/$slice" "$stage/"
+	done
+	for file in "${!base_left_out[@]}"; do
+		[[ -f $root/$file ]] && rm -f "$stage/$file"
 	done
 	while IFS= read -r file; do
 		[[ ! -e $pristine/$file ||

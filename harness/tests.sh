@@ -5,8 +5,21 @@
 # shellcheck source=harness/lib.sh
 . "$(dirname "${BASH_SOURCE[0]}")/lib.sh"
 
+load_base
 passed=0 failed=0 skipped=0
 failures=()
+# By reason
+declare -A left_out=()
+
+# is_left_out WHAT TEXT: what this base can't have is told, not forgotten.
+is_left_out()
+{
+	local reason
+
+	reason=$(reason_left_out "$1") || return
+	left_out[$reason]+="; $2"
+	say "  left out in $base"
+}
 
 # A check that is one test by itself: check TEXT COMMAND...
 check()
@@ -27,11 +40,14 @@ check()
 # tally NAME TOPOLOGY [judge.py option...]: judge a run and add its tests up
 tally()
 {
-	local name=$1 topology=$2 judged verdict p f s options=()
+	local name=$1 topology=$2 judged verdict p f s options=() skip
 	shift 2
 
 	[[ ! -f $root/harness/skips/$topology ]] ||
 		options=(--skips "$root/harness/skips/$topology")
+	for skip in "${base_skips[@]}"; do
+		options+=(--skip "$skip")
+	done
 	# pci=p2pdma_allow_host= taints the kernel (64, TAINT_USER).
 	[[ $topology != allowed* ]] || options+=(--taint 64)
 	judged=$(python3 "$root/harness/judge.py" "$tree" "$logs" "$name" \
@@ -113,6 +129,7 @@ guest_job()
 {
 	local name=$3-$1-$2
 
+	! is_left_out "$3" "$3, $1 kernel, topology $2" || return 0
 	start "${name//,/-}" "$3, $1 kernel, topology $2" "" "$1" "$2" "$3" \
 		kunit.enable=0 "${@:4}"
 }
@@ -165,9 +182,13 @@ judged_as()
 # The last line, and an exit status that agrees with it
 verdict()
 {
-	local failure
+	local failure reason
 
 	say
+	for reason in "${!left_out[@]}"; do
+		say "left out in $base: $reason"
+		say "    ${left_out[$reason]#; }" | sed 's/; /\n    /g'
+	done
 	for failure in "${failures[@]}"; do
 		say "failed: $failure"
 	done

@@ -11,7 +11,8 @@
  *     p2pdma_provider.c  providers: their ranges, and their lifetime
  *   p2pdma_pool.c      memory: allocated and freed
  *     p2pdma_space.c     where in a range there is space
- *       p2pdma_sysfs.c     p2pmem/ in sysfs, and user mappings
+ *       p2pdma_sysfs.c     p2pmem/ in sysfs
+ *       p2pdma_mmap.c      user mappings
  *   p2pdma_map.c       dma_map_sg()'s question
  *   p2pdma_query.c     a user's question, /dev/pci_p2pdma
  *
@@ -288,10 +289,13 @@ void *p2pdma_pool_alloc_pages(struct pci_p2pdma *p2pdma, size_t nr_pages);
 void p2pdma_pool_free_pages(struct pci_p2pdma *p2pdma, void *addr,
 			    size_t nr_pages);
 
-/* p2pdma_sysfs.c, for the pool */
+/* p2pdma_sysfs.c, for the provider */
 int p2pdma_sysfs_create(struct pci_dev *pdev);
 void p2pdma_sysfs_remove(struct pci_dev *pdev);
-void p2pdma_sysfs_unmap(struct p2pdma_range *range);
+
+/* p2pdma_mmap.c, for the provider, and for sysfs */
+extern struct bin_attribute *p2pdma_mmap_attrs[];
+void p2pdma_mmap_unmap(struct p2pdma_range *range);
 
 /* p2pdma_client.c, for the API and for the DMA mapping code */
 struct pci_dev *p2pdma_resolve(struct device *dev);

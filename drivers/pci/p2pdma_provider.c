@@ -158,7 +158,7 @@ static void unmap_users(struct pci_p2pdma *p2pdma)
 	struct p2pdma_range *range;
 
 	list_for_each_entry(range, &p2pdma->ranges, node)
-		p2pdma_sysfs_unmap(range);
+		p2pdma_mmap_unmap(range);
 }
 
 /*

@@ -3,28 +3,13 @@
  * PCI peer-to-peer DMA: p2pmem/ of a provider in sysfs
  *	Documentation/ABI/testing/sysfs-bus-pci
  *
- * allocate is for mmap(), which takes zeroed pages from the pool, and munmap(),
- * which gives them back. The other files are read-only values.
- *
- * Removing the files waits for their readers and for mmap() calls in
- * progress. So in mmap() the provider, if it is there at all, can't go away.
- *
- * The mappings are in the address space of all mappings of I/O memory, at
- * their physical addresses, like those of resourceN: there one call finds
- * those of a range, through whichever mount of sysfs they were made.
+ * Read-only values; what is for mmap() is in p2pdma_mmap.c. Removing the files
+ * waits for their readers and for mmap() calls in progress.
  */
 
-#define dev_fmt(fmt) "P2PDMA: " fmt
-
 #include <linux/genalloc.h>
-#include <linux/io.h>
-#include <linux/ioport.h>
-#include <linux/mm.h>
 #include <linux/pci.h>
-#include <linux/pagemap.h>
 #include <linux/rcupdate.h>
-#include <linux/sched/signal.h>
-#include <linux/sizes.h>
 #include <linux/sysfs.h>
 
 #include "p2pdma.h"
@@ -104,113 +89,6 @@ static ssize_t published_show(struct device *dev,
 }
 static DEVICE_ATTR_RO(published);
 
-static int mmap_refused(struct pci_dev *pdev, const char *why)
-{
-	pci_info_ratelimited(pdev, "%s: can't map peer-to-peer memory: %s\n",
-			     current->comm, why);
-	return -EINVAL;
-}
-
-/*
- * A page is zeroed before it is seen. A free page has a reference count of
- * one. The mapping takes another, and the first is dropped: from here on the
- * page belongs to the mapping, and whoever drops the last reference returns
- * it to the pool.
- */
-static int map_page(struct vm_area_struct *vma, unsigned long at, void *addr)
-{
-	struct page *page = virt_to_page(addr);
-	int error;
-
-	/* The memory isn't cached: each store crosses the link by itself. */
-	__iowrite64_copy((void __iomem __force *)addr,
-			 page_address(ZERO_PAGE(0)), PAGE_SIZE / sizeof(u64));
-	error = vm_insert_page(vma, at, page);
-	if (!error)
-		put_page(page);
-	return error;
-}
-
-/* Device memory is slow to zero: a large mapping takes seconds. */
-static int map_pages(struct vm_area_struct *vma, struct pci_p2pdma *p2pdma,
-		     void *addr, size_t nr_pages)
-{
-	unsigned long at = vma->vm_start;
-	int error;
-
-	for (; nr_pages; nr_pages--, at += PAGE_SIZE, addr += PAGE_SIZE) {
-		error = fatal_signal_pending(current) ? -EINTR :
-						map_page(vma, at, addr);
-		if (error) {
-			/* Those before are freed with the failed mapping. */
-			p2pdma_pool_free_pages(p2pdma, addr, nr_pages);
-			return error;
-		}
-		cond_resched();
-	}
-	return 0;
-}
-
-/*
- * A page that was mapped read-only, and is written to. There is no file to
- * keep informed; but it takes somebody to say that all is well.
- */
-static vm_fault_t allocate_page_mkwrite(struct vm_fault *vmf)
-{
-	lock_page(vmf->page);
-	return VM_FAULT_LOCKED;
-}
-
-static const struct vm_operations_struct allocate_vm_ops = {
-	.page_mkwrite = allocate_page_mkwrite,
-};
-
-static int allocate_mmap(struct file *file, struct kobject *kobj,
-			 struct bin_attribute *attr, struct vm_area_struct *vma)
-{
-	struct pci_dev *pdev = to_pci_dev(kobj_to_dev(kobj));
-	struct pci_p2pdma *p2pdma;
-	void *addr;
-
-	if (!(vma->vm_flags & VM_MAYSHARE))
-		return mmap_refused(pdev, "a private mapping would copy it");
-	if (vma->vm_pgoff)
-		return mmap_refused(pdev, "the offset must be zero");
-
-	/* "1": the active reference on this file, see above */
-	p2pdma = rcu_dereference_protected(pdev->p2pdma, 1);
-	if (!p2pdma)
-		return -ENODEV;
-	addr = p2pdma_pool_alloc_pages(p2pdma, vma_pages(vma));
-	if (!addr)
-		return READ_ONCE(p2pdma->retired) ? -ENODEV : -ENOMEM;
-	/*
-	 * mremap() must not grow what one mmap() has allocated, and a core
-	 * dump has no business in a device.
-	 */
-	vm_flags_set(vma, VM_DONTEXPAND | VM_DONTDUMP);
-	vma->vm_ops = &allocate_vm_ops;
-	vma->vm_pgoff = PHYS_PFN(__pa(addr));
-	/* Like the kernel's own mapping of it */
-	vma->vm_page_prot = pgprot_noncached(vma->vm_page_prot);
-	return map_pages(vma, p2pdma, addr, vma_pages(vma));
-}
-
-static struct bin_attribute allocate_attr = {
-	.attr = { .name = "allocate", .mode = 0660 },
-	/* Some languages' mmap() compares the length with the file's size. */
-	.size = SZ_1T,
-	.f_mapping = iomem_get_mapping,
-	.mmap = allocate_mmap,
-};
-
-/* Tear down what user space has mapped of a range. */
-void p2pdma_sysfs_unmap(struct p2pdma_range *range)
-{
-	unmap_mapping_range(iomem_get_mapping(), range->pgmap.range.start,
-			    range_len(&range->pgmap.range), 1);
-}
-
 static struct attribute *p2pmem_attrs[] = {
 	&dev_attr_size.attr,
 	&dev_attr_available.attr,
@@ -220,15 +98,10 @@ static struct attribute *p2pmem_attrs[] = {
 	NULL,
 };
 
-static struct bin_attribute *p2pmem_bin_attrs[] = {
-	&allocate_attr,
-	NULL,
-};
-
 static const struct attribute_group p2pmem_group = {
 	.name = "p2pmem",
 	.attrs = p2pmem_attrs,
-	.bin_attrs = p2pmem_bin_attrs,
+	.bin_attrs = p2pdma_mmap_attrs,
 };
 
 int p2pdma_sysfs_create(struct pci_dev *pdev)

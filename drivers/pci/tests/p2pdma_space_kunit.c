@@ -211,7 +211,8 @@ static void part_of_a_block(struct kunit *test)
 /* 64 GiB of pages of 4 KiB, and one of them free */
 static void large(struct kunit *test)
 {
-	struct space_test *t = space_test_create(test, SZ_64G >> PAGE_SHIFT);
+	struct space_test *t = space_test_create(test,
+						 SZ_1G / PAGE_SIZE * 64);
 	unsigned long i;
 
 	KUNIT_ASSERT_EQ(test, 0, get(t, t->nr_pages));

@@ -93,6 +93,12 @@ static inline long long p2pmem_available(const char *bdf)
 	return p2pmem_read(p2pmem_path(bdf, "p2pmem/available"));
 }
 
+/* Does this kernel have user mappings of p2pmem? */
+static inline bool p2pmem_has_mappings(const char *bdf)
+{
+	return !access(p2pmem_path(bdf, "p2pmem/allocate"), F_OK);
+}
+
 /* A new mapping of @size bytes, or MAP_FAILED and errno */
 static inline void *p2pmem_map(const char *bdf, size_t size)
 {

@@ -8,9 +8,14 @@
  *   p2pmem_cp mark DRIVE N               read one sector, N before the last:
  *                                        a line in a trace of the drive
  *
+ * The buffer is a user mapping, and the drives' I/O is O_DIRECT. In a kernel
+ * that has no user mappings of p2pmem, the module p2pdma_copy has the buffer,
+ * and is told what to read and to write.
+ *
  * While it copies through peer-to-peer memory it looks at what has arrived,
  * not in its buffer but in the device's BAR: where that is, it takes from the
- * page tables. Exit status 0: copied, and all that was looked at was right.
+ * page tables, or is told by the module. Exit status 0: copied, and all that
+ * was looked at was right.
  */
 #define _GNU_SOURCE
 #include <err.h>
@@ -21,6 +26,14 @@
 
 #define SEED	0x7032706d656d2121ULL
 #define CHUNK	(2 * MIB)
+#define MODULE	"/sys/kernel/debug/p2pdma_copy"
+
+/* Of CHUNK bytes */
+struct buffer {
+	void *addr;		/* NULL: the module has it */
+	int module;
+	uint64_t phys;		/* of the module's */
+};
 
 /* A BAR, mapped through resourceN */
 struct bar {
@@ -82,14 +95,19 @@ static struct bar find_bar(const char *bdf, uint64_t phys)
 	return bar;
 }
 
+static uint64_t page_of_buffer(const struct buffer *buffer, size_t at)
+{
+	return buffer->addr ? phys_addr(buffer->addr + at) : buffer->phys + at;
+}
+
 /* Bytes of the chunk that the BAR itself shows where the buffer's pages are */
-static size_t seen_in_bar(const struct bar *bar, void *buffer, size_t size,
+static size_t seen_in_bar(const struct bar *bar, const struct buffer *buffer,
 			  uint64_t first)
 {
 	size_t done;
 
-	for (done = 0; done < size; done += PAGE) {
-		uint64_t phys = phys_addr(buffer + done);
+	for (done = 0; done < CHUNK; done += PAGE) {
+		uint64_t phys = page_of_buffer(buffer, done);
 
 		if (phys < bar->start || phys >= bar->start + bar->size)
 			break;
@@ -108,6 +126,53 @@ static void *host_buffer(void)
 	if (addr == MAP_FAILED)
 		err(2, "host memory");
 	return addr;
+}
+
+static struct buffer module_buffer(const char *bdf)
+{
+	struct buffer buffer = { .module = open(MODULE, O_RDWR) };
+	char text[32] = "";
+
+	if (buffer.module < 0)
+		err(2, "neither %s/p2pmem/allocate nor %s", bdf, MODULE);
+	if (dprintf(buffer.module, "memory %s", bdf) < 0)
+		err(2, "%s: memory", bdf);
+	if (pread(buffer.module, text, sizeof(text) - 1, 0) < 0)
+		err(2, MODULE);
+	buffer.phys = strtoull(text, NULL, 0);
+	return buffer;
+}
+
+static struct buffer peer_buffer(const char *bdf)
+{
+	struct buffer buffer = { 0 };
+
+	if (!p2pmem_has_mappings(bdf))
+		return module_buffer(bdf);
+	buffer.addr = p2pmem_map(bdf, CHUNK);
+	if (buffer.addr == MAP_FAILED)
+		err(2, "%s: p2pmem/allocate", bdf);
+	return buffer;
+}
+
+static void read_chunk(const struct buffer *buffer, int fd, size_t at)
+{
+	bool good = buffer->addr ?
+		pread(fd, buffer->addr, CHUNK, at) == (ssize_t)CHUNK :
+		dprintf(buffer->module, "read %d %zu", fd, at) > 0;
+
+	if (!good)
+		err(1, "read at %zu", at);
+}
+
+static void write_chunk(const struct buffer *buffer, int fd, size_t at)
+{
+	bool good = buffer->addr ?
+		pwrite(fd, buffer->addr, CHUNK, at) == (ssize_t)CHUNK :
+		dprintf(buffer->module, "write %d %zu", fd, at) > 0;
+
+	if (!good)
+		err(1, "write at %zu", at);
 }
 
 static int fill(const char *drive, size_t size)
@@ -129,31 +194,31 @@ static int fill(const char *drive, size_t size)
 static int copy(const char *source, const char *target, size_t size,
 		const char *bdf)
 {
-	void *buffer = bdf ? p2pmem_map(bdf, CHUNK) : host_buffer();
+	struct buffer buffer = { 0 };
 	int in = open_drive(source, O_RDONLY);
 	int out = open_drive(target, O_WRONLY);
 	struct bar bar = { 0 };
 	size_t at, in_bar = 0;
 
-	if (buffer == MAP_FAILED)
-		err(2, "%s: p2pmem/allocate", bdf);
 	if (bdf)
-		bar = find_bar(bdf, phys_addr(buffer));
+		buffer = peer_buffer(bdf);
+	else
+		buffer.addr = host_buffer();
+	if (bdf)
+		bar = find_bar(bdf, page_of_buffer(&buffer, 0));
 	if (bdf && !bar.addr)
 		errx(1, "the buffer is not in a BAR of %s", bdf);
 
 	for (at = 0; at < size; at += CHUNK) {
-		if (pread(in, buffer, CHUNK, at) != (ssize_t)CHUNK)
-			err(1, "%s: read at %zu", source, at);
+		read_chunk(&buffer, in, at);
 		if (bdf)
-			in_bar += seen_in_bar(&bar, buffer, CHUNK, at / 8);
-		if (pwrite(out, buffer, CHUNK, at) != (ssize_t)CHUNK)
-			err(1, "%s: write at %zu", target, at);
+			in_bar += seen_in_bar(&bar, &buffer, at / 8);
+		write_chunk(&buffer, out, at);
 	}
 	if (bdf && in_bar != size)
 		errx(1, "of %zu bytes the BAR showed %zu", size, in_bar);
-	printf("# copied %zu MiB through %s", size / MIB,
-	       bdf ? bdf : "host memory");
+	printf("# copied %zu MiB through %s%s", size / MIB,
+	       bdf ? bdf : "host memory", buffer.addr ? "" : ", in the kernel");
 	if (bdf)
 		printf("; its BAR showed %zu bytes of them on the way", in_bar);
 	printf("\n");

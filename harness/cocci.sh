@@ -62,16 +62,20 @@ callers()
 }
 
 say "The semantic patch for drivers ($base)"
-patches=$root/patches/$base
-apply "$scratch/by-hand" "$patches"/02-nvmet-put-after-use.patch \
-	"$patches"/03-*.patch "$patches"/08-nvmet-sgl.patch
-apply "$scratch/converted" "$patches"/02-nvmet-put-after-use.patch
+shopt -s nullglob	# not every base needs what comes before
+before=("$root/patches/$base"/02-nvmet-*.patch)
+conversion=("$root/patches/$base"/{03-callers-*,08-nvmet-sgl}.patch)
+shopt -u nullglob
+apply "$scratch/by-hand" "${before[@]}" "${conversion[@]}"
+apply "$scratch/converted" "${before[@]}"
 while IFS= read -r file; do
 	if [[ ! -e $scratch/converted/$file ]]; then
 		mkdir -p "$scratch/converted/$(dirname "$file")"
 		cp "$out/base/$file" "$scratch/converted/$file"
 	fi
 	convert "$scratch/converted/$file"
+	[[ -e $scratch/by-hand/$file ]] ||
+		die "$file calls the old API, and no patch converts it"
 	same "$scratch/converted/$file" "$scratch/by-hand/$file" "$file"
 done < <(callers)
 cp "$root/harness/cocci/driver.c" "$scratch/driver.c"

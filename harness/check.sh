@@ -42,9 +42,11 @@ copies()
 # guest_tests FLAVOUR: everything that runs in a guest, the longest first
 guest_tests()
 {
+	# By itself: a case must not take longer than a task may be blocked.
+	guest_kunit "$1"
+	settle
 	guest_job "$1" shm "provider,$1"
 	guest_offload "$1"
-	guest_kunit "$1"
 	guest_job "$1" shm "fuzz,$1,100000"
 	guest_job "$1" edu "examples,$1"
 	# The base's pciehp takes its reset lock and the rescan lock in both

@@ -178,10 +178,17 @@ gate_kernel_doc()
 	perl "$script" "${options[@]}" "${list[@]}"
 }
 
-# Everything of ours that is compiled into a kernel
+# Everything of ours that is compiled into a kernel of this base
+sources()
+{
+	(cd "$root" && files 'drivers/pci/*.c' 'samples/*.c') | while IFS= read -r f; do
+		reason_left_out "$f" >/dev/null || printf '%s\n' "$f"
+	done
+}
+
 objects()
 {
-	(cd "$root" && files 'drivers/pci/*.c' 'samples/*.c') | sed 's/c$/o/'
+	sources | sed 's/c$/o/'
 }
 
 gate_w1()
@@ -191,7 +198,7 @@ gate_w1()
 	mapfile -t list < <(objects)
 	(cd "$tree" && touch -c "${list[@]/%.o/.c}")
 	CCACHE_DISABLE=1 kernel_make plain W=1 "${list[@]}" 2>&1 |
-		tee "$logs/w1.out"
+		tee "$logs/w1.out" || return 1
 	! grep -E 'warning:|error:' "$logs/w1.out"
 }
 
@@ -201,7 +208,7 @@ gate_sparse()
 
 	mapfile -t list < <(objects)
 	kernel_make plain C=2 CF=-D__CHECK_ENDIAN__ "${list[@]}" 2>&1 |
-		tee "$logs/sparse.out"
+		tee "$logs/sparse.out" || return 1
 	! grep -E '(drivers/pci|samples/pci-p2pdma)/(p2pdma|tests/)[^ ]*: (warning|error)' \
 		"$logs/sparse.out"
 }
@@ -212,7 +219,7 @@ gate_coccicheck()
 {
 	local list script needs_ocaml=0
 
-	mapfile -t list < <(files 'drivers/pci/*.c' 'samples/*.c')
+	mapfile -t list < <(sources)
 	cd "$tree"
 	: >"$logs/cocci.out"
 	while IFS= read -r script; do

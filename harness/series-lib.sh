@@ -7,7 +7,7 @@
 # a line "---", and what belongs to it, one a line:
 #
 #   path or pattern        whole files of this repository; of a directory
-#                          ("dir/"), all
+#                          ("dir/"), all; less what a base leaves out
 #   patches/NAME.patch     patches/BASE/NAME.patch, or that of patches/common;
 #                          left out for a base that has no such patch
 #   -path                  a file of the base that goes, if it has it

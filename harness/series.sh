@@ -75,10 +75,11 @@ ensure_import()
 	step series-import "importing the base into git" import_base
 }
 
-# take FILE: the base's, if an entry before hasn't changed it yet
+# take FILE: the base's, if an entry before hasn't changed it yet, and unless it
+# is new
 take()
 {
-	[[ ! -e $cut/$1 ]] || return 0
+	[[ ! -e $cut/$1 && -e $out/base/$1 ]] || return 0
 	mkdir -p "$cut/$(dirname "$1")"
 	cp -a "$out/base/$1" "$cut/$1"
 }
@@ -110,6 +111,7 @@ copy_files()
 	local file
 
 	while IFS= read -r file; do
+		! reason_left_out "$file" >/dev/null || continue
 		mkdir -p "$cut/$(dirname "$file")"
 		cp -a "$root/$file" "$cut/$file"
 		printf '%s\n' "$file"
@@ -127,11 +129,12 @@ remove_files()
 	done < <(entry_removals "$1")
 }
 
-# cut_entry ENTRY: changes $cut, and lists what was changed
+# cut_entry ENTRY: changes $cut, and lists what was changed. For some bases our
+# own files are patched, too: they come first.
 cut_entry()
 {
-	apply_patches "$1"
 	copy_files "$1"
+	apply_patches "$1"
 	remove_files "$1"
 }
 

@@ -11,6 +11,7 @@ set -euo pipefail
 # shellcheck source=harness/lib.sh
 . "$(dirname "$0")/lib.sh"
 
+load_base
 flavour=${1:-plain}
 configs=$root/harness/configs
 case $flavour in
@@ -31,6 +32,18 @@ users=(
 	drivers/gpu/drm/xe/xe_dma_buf.o
 )
 
+# Of the drivers above, those that this base has
+users_here()
+{
+	local object
+
+	for object in "${users[@]}"; do
+		if [[ -f $tree/${object%.o}.c ]]; then
+			printf '%s\n' "$object"
+		fi
+	done
+}
+
 # "GCOV_PROFILE_x.o=y" for each of our files is a variable of the kernel's make.
 variables=()
 [[ $flavour != coverage ]] || mapfile -t variables < <(
@@ -49,12 +62,14 @@ configure()
 	kernel_make "$flavour" -s tinyconfig
 	cat "${fragments[@]}" >>"$out/$flavour/.config"
 	kernel_make "$flavour" -s olddefconfig
-	verify_config "$out/$flavour/.config" "${fragments[@]}"
+	ABSENT="${ABSENT:-} $base_absent" \
+		verify_config "$out/$flavour/.config" "${fragments[@]}"
 	printf '%s\n' "$stamp" >"$out/$flavour/config.stamp"
 }
 
 step "config-$flavour" "configuring the $flavour kernel" configure
 if [[ $flavour == users ]]; then
+	mapfile -t users < <(users_here)
 	step "build-$flavour" "compiling the drivers that no test runs" \
 		kernel_make "$flavour" W=1 "${users[@]}"
 	exit

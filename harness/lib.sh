@@ -25,6 +25,7 @@ die()
 
 # The names that bases/*.env set
 base_package='' base_tarball='' base_removed=() base_skips=()
+base_absent=''
 declare -A base_left_out=()
 
 load_base()

@@ -105,18 +105,37 @@ build()
 	check "$1: builds, $2; no new warning" has_no_new_warning "$2"
 }
 
+# get_maintainer.pl where MAINTAINERS has our entry only: with all of them its
+# self-test takes minutes, and it takes no other file.
+get_maintainer()
+{
+	(cd "$OUT/maintained" && perl scripts/get_maintainer.pl "$@" 2>&1)
+}
+
+only_our_entry()
+{
+	rm -rf "$OUT/maintained"
+	mkdir "$OUT/maintained"
+	ln -s "$tree"/* "$OUT/maintained/"
+	cp "$tree/.git" "$OUT/maintained/"
+	rm "$OUT/maintained/MAINTAINERS"
+	sed -n '/^PCI PEER-TO-PEER DMA/,/^$/p' "$tree/MAINTAINERS" \
+		>"$OUT/maintained/MAINTAINERS"
+	grep -q '^F:' "$OUT/maintained/MAINTAINERS"
+}
+
 # Each F: line of ours names something, and each new file has one.
 maintained()
 {
 	local bad=0 file
 
-	(cd "$tree" && perl scripts/get_maintainer.pl --self-test=patterns 2>&1) |
-		grep -E 'p2pdma' && bad=1
+	only_our_entry || { say "there is no entry"; return 1; }
+	get_maintainer --self-test=patterns | grep 'warning' && bad=1
 	while IFS= read -r file; do
-		(cd "$tree" && perl scripts/get_maintainer.pl --no-git \
-			--no-git-fallback --sections -f "$file") |
-			grep -q 'P2PDMA' || { say "$file: nobody's"; bad=1; }
-	done < <(git -C "$tree" diff --name-only --diff-filter=A "$base_commit" HEAD)
+		get_maintainer --no-git --no-git-fallback --sections \
+			-f "$file" | grep -q 'PEER-TO-PEER' ||
+			{ say "$file: nobody's"; bad=1; }
+	done < <(git -C "$tree" diff --name-only --diff-filter=A HEAD~1 HEAD)
 	return "$bad"
 }
 

@@ -16,19 +16,23 @@ help:
 	@echo 'make bench      instruction counts, beside those of the untouched base'
 	@echo 'make coverage   lines and branches of the engine that the tests run'
 	@echo 'make lint       shellcheck, checkpatch, kernel-doc, W=1, sparse, coccicheck'
+	@echo 'make deb        Debian packages, with Debian'"'"'s configuration [FLAVOUR=cloud]'
+	@echo 'make deb-boot   boot the kernel from its package: the main job'
 	@echo 'make clean      remove out/'
 	@echo
 	@echo 'BASE=6.12             the LTS base'
 	@echo 'FLAVOUR=plain|debug|kcsan   the kernel, for shell, kernel, kunit and selftest'
+	@echo 'FLAVOUR=cloud|generic|rt    Debian'"'"'s kernel, for deb and deb-boot'
 	@echo 'TOPOLOGY=$(shell ls $(H)/topologies | sed 's/\.sh$$//' | xargs | tr ' ' '|')   the devices, for shell, kunit and selftest'
 	@echo 'J=N                   parallel jobs'
 
 export BASE J
 
+deb_flavour := $(if $(filter undefined,$(origin FLAVOUR)),cloud,$(FLAVOUR))
 FLAVOUR ?= plain
 TOPOLOGY ?= switch
 
-.PHONY: run check shell kernel kunit selftest bench coverage lint clean
+.PHONY: run check shell kernel kunit selftest bench coverage lint deb deb-boot clean
 run:
 	@$(H)/run.sh
 
@@ -61,6 +65,12 @@ lint:
 	@$(H)/deps.sh check
 	@$(H)/prepare.sh
 	@$(H)/lint.sh
+
+deb:
+	@$(H)/deb.sh $(deb_flavour)
+
+deb-boot:
+	@$(H)/deb-boot.sh $(deb_flavour)
 
 clean:
 	rm -rf out compile_commands.json

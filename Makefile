@@ -19,19 +19,23 @@ help:
 	@echo 'make series     the patches to post: out/series/BASE/*.patch'
 	@echo 'make bisect     build and test each prefix of the series'
 	@echo 'make htmldocs   the page for driver authors, by Sphinx, without warnings'
+	@echo 'make deb        Debian packages, with Debian'"'"'s configuration [FLAVOUR=cloud]'
+	@echo 'make deb-boot   boot the kernel from its package: the main job'
 	@echo 'make clean      remove out/'
 	@echo
 	@echo 'BASE=6.12             the LTS base'
 	@echo 'FLAVOUR=plain|debug|kcsan   the kernel, for shell, kernel, kunit and selftest'
+	@echo 'FLAVOUR=cloud|generic|rt    Debian'"'"'s kernel, for deb and deb-boot'
 	@echo 'TOPOLOGY=$(shell ls $(H)/topologies | sed 's/\.sh$$//' | xargs | tr ' ' '|')   the devices, for shell, kunit and selftest'
 	@echo 'J=N                   parallel jobs'
 
 export BASE J
 
+deb_flavour := $(if $(filter undefined,$(origin FLAVOUR)),cloud,$(FLAVOUR))
 FLAVOUR ?= plain
 TOPOLOGY ?= switch
 
-.PHONY: run check shell kernel kunit selftest bench coverage lint htmldocs series bisect clean
+.PHONY: run check shell kernel kunit selftest bench coverage lint htmldocs deb deb-boot series bisect clean
 run:
 	@$(H)/run.sh
 
@@ -77,6 +81,12 @@ htmldocs:
 	@$(H)/deps.sh docs
 	@$(H)/prepare.sh
 	@$(H)/docs.sh
+
+deb:
+	@$(H)/deb.sh $(deb_flavour)
+
+deb-boot:
+	@$(H)/deb-boot.sh $(deb_flavour)
 
 clean:
 	rm -rf out compile_commands.json

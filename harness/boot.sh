@@ -57,6 +57,12 @@ if [[ $job == fio* ]]; then
 	initrd=$scratch/initrd
 fi
 
+# Modules that a kernel of Debian's wants
+if [[ -n ${INITRD_TOO:-} ]]; then
+	cat "$initrd" "$INITRD_TOO" >"$scratch/initrd.more"
+	initrd=$scratch/initrd.more
+fi
+
 # One instruction, one nanosecond: then a time-stamp counter counts them.
 processors=(-smp "${SMP:-2}")
 [[ -z $counting ]] || processors=(-smp 1 -icount "shift=0,sleep=off")

@@ -67,6 +67,9 @@ configure()
 	printf '%s\n' "$stamp" >"$out/$flavour/config.stamp"
 }
 
+lock "$flavour"
+# A debug kernel's has 283 MB.
+[[ -f $out/$flavour/vmlinux ]] || need_space 500 "building a kernel"
 step "config-$flavour" "configuring the $flavour kernel" configure
 if [[ $flavour == users ]]; then
 	mapfile -t users < <(users_here)

@@ -191,6 +191,7 @@ must()
 mkdir -p "$logs"
 must "$here/deps.sh" check
 must "$here/prepare.sh"
+part hurt
 lint
 must "$here/build.sh" plain
 must "$here/initramfs.sh" full

@@ -35,10 +35,15 @@ missing()
 	done
 }
 
+# First what an interrupted run has left is mended, else apt-get refuses. It
+# resumes downloads by itself, and waits for another one that has the lock.
 install_missing()
 {
-	apt-get update && DEBIAN_FRONTEND=noninteractive \
-		apt-get install -y --no-install-recommends "$@"
+	export DEBIAN_FRONTEND=noninteractive
+
+	dpkg --configure -a || true
+	apt-get update && apt-get -o DPkg::Lock::Timeout=300 install -y \
+		--no-install-recommends "$@"
 }
 
 case ${1:-} in

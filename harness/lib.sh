@@ -50,6 +50,27 @@ reason_left_out()
 	return 1
 }
 
+# need_space MB PURPOSE: better now than in the middle
+need_space()
+{
+	local free
+
+	free=$(($(df --output=avail -k "$out" | tail -n 1) >> 10))
+	((free >= $1)) ||
+		die "$2 takes $1 MB of disk space, and $out has only $free MB left"
+}
+
+# lock NAME: two runs must not work in one directory. All that is started
+# inherits the lock, so that what a killed run has left behind is waited for.
+lock()
+{
+	mkdir -p "$out"
+	exec 9>"$out/$1.lock"
+	flock -n 9 && return
+	say "  waiting for another run in $out/$1, or for what a killed one left behind"
+	flock 9
+}
+
 # A long step: "step NAME TEXT COMMAND..." sends the command's output to
 # logs/NAME.log, shows that it is alive, and on failure shows the end.
 step()
@@ -60,8 +81,13 @@ step()
 
 	mkdir -p "$logs"
 	say "- $text"
+	# In a process group of its own, so that nothing of it outlives us. (A
+	# background job of a script would ignore Ctrl-C.)
+	set -m
 	"$@" >"$log" 2>&1 </dev/null &
 	pid=$!
+	set +m
+	trap 'interrupted "$pid" "$text"' INT TERM HUP
 	while kill -0 "$pid" 2>/dev/null; do
 		sleep 0.2
 		if ((SECONDS - start >= shown + 15)); then
@@ -70,6 +96,7 @@ step()
 		fi
 	done
 	wait "$pid" || status=$?
+	trap - INT TERM HUP
 	if ((status)); then
 		say "FAILED ($text), exit status $status; its errors, and its end:"
 		{ grep -m 10 -E 'error:|Error:|ERROR:' "$log" || true; } |
@@ -79,6 +106,16 @@ step()
 		return "$status"
 	fi
 	say "  done in $((SECONDS - start)) s"
+}
+
+# interrupted PID TEXT
+interrupted()
+{
+	trap '' INT TERM HUP
+	kill -- "-$1" 2>/dev/null || true
+	wait "$1" || true
+	say "interrupted ($2); the next run goes on"
+	exit 130
 }
 
 # What a log says of how far the step is

@@ -18,11 +18,19 @@ pristine=$out/base
 stage=$out/stage
 manifest=$out/manifest
 
+reinstall="apt-get install --reinstall $base_package"
+
+base_version()
+{
+	dpkg-query -W -f '${Package} ${Version}' "$base_package"
+}
+
 check_version()
 {
 	local version sum
 
-	[[ -f $base_tarball ]] || die "$base_tarball is missing: make deps"
+	[[ -f $base_tarball ]] ||
+		die "$base_tarball is missing; try: $reinstall"
 	version=$(dpkg-query -W -f '${Version}' "$base_package")
 	if [[ -z ${base_tested[$version]:-} ]]; then
 		say "  notice: $base_package $version has not been tested yet;" \
@@ -32,15 +40,27 @@ check_version()
 	sum=$(sha256sum "$base_tarball" | cut -d' ' -f1)
 	[[ $sum == "${base_tested[$version]}" ]] ||
 		die "$base_tarball differs from that of $base_package $version;" \
-		    "try: apt-get install --reinstall $base_package"
+		    "try: $reinstall"
 }
 
+# In a chain: "step ... ||" below makes set -e void.
 unpack()
 {
-	rm -rf "$out/base.new" "$pristine" "$tree"
-	mkdir -p "$out/base.new"
-	tar -C "$out/base.new" --strip-components=1 -xf "$base_tarball"
+	rm -rf "$out/base.new" "$pristine" "$tree" &&
+	mkdir -p "$out/base.new" &&
+	tar -C "$out/base.new" --strip-components=1 -xf "$base_tarball" &&
 	mv "$out/base.new" "$pristine"
+}
+
+# What we take out must be there: else the engine is somewhere else.
+check_base()
+{
+	local file
+
+	for file in "${base_removed[@]}"; do
+		[[ -f $pristine/$file ]] ||
+			die "$(base_version) has no $file: not a base for this series"
+	done
 }
 
 # The base is unpacked once for each version of the package.
@@ -48,13 +68,17 @@ ensure_base()
 {
 	local stamp
 
-	stamp=$(stat -c '%s %Y' "$base_tarball" 2>/dev/null || true)
+	stamp=$(stat -c '%s %.Y' "$base_tarball" 2>/dev/null || true)
 	[[ -n $stamp && -f $out/base.stamp &&
 	   $(cat "$out/base.stamp") == "$stamp" && -d $pristine ]] && return
 	check_version
 	rm -f "$out/base.stamp" "$manifest"
-	step unpack "unpacking $base_tarball" unpack
-	stat -c '%s %Y' "$base_tarball" >"$out/base.stamp"
+	# It grows tenfold.
+	need_space $(($(stat -c %s "$base_tarball") * 12 >> 20)) \
+		"unpacking $base_tarball"
+	step unpack "unpacking $base_tarball" unpack ||
+		die "$base_tarball can't be unpacked; if it is damaged, try: $reinstall"
+	stat -c '%s %.Y' "$base_tarball" >"$out/base.stamp"
 }
 
 # Hard links: a file of the tree is only ever replaced, never written. A tree
@@ -102,13 +126,15 @@ stage_files()
 	for patch in "${patches[@]}"; do
 		while IFS= read -r file; do
 			[[ -e $stage/$file ]] && continue
+			[[ -f $pristine/$file ]] ||
+				die "$patch does not apply to $(base_version):" \
+				    "there is no $file"
 			mkdir -p "$stage/$(dirname "$file")"
 			cp -a "$pristine/$file" "$stage/$file"
 		done < <(sed -n 's|^--- a/||p' "$patch")
 		patch -d "$stage" -p1 -F0 -s -N --no-backup-if-mismatch \
 			-r - <"$patch" ||
-			die "$patch does not apply to $base_package" \
-			    "$(dpkg-query -W -f '${Version}' "$base_package")"
+			die "$patch does not apply to $(base_version)"
 	done
 }
 
@@ -134,21 +160,24 @@ lay_over()
 	drop_stale
 	# First, so that an interrupted run is mended by the next
 	(cd "$stage" && find . -type f -printf '%P\n') >>"$manifest"
-	rsync -rlp --checksum --out-format=%n "$stage/" "$tree/" >"$out/updated"
+	rm -rf "$out/partial"
+	mkdir "$out/partial"
+	rsync -rlp --checksum --temp-dir="$out/partial" --out-format=%n \
+		"$stage/" "$tree/" >"$out/updated"
 	mapfile -t updated < <(grep -v '/$' "$out/updated")
 	if ((${#updated[@]} > 8)); then
 		say "  ${#updated[@]} files updated"
 	elif ((${#updated[@]})); then
 		printf '  updated %s\n' "${updated[@]}"
 	fi
-	(cd "$stage" && find . -type f -printf '%P\n') >"$manifest"
+	(cd "$stage" && find . -type f -printf '%P\n') >"$manifest.new"
+	mv "$manifest.new" "$manifest"
 }
 
-mkdir -p "$out"
-exec 9>"$out/prepare.lock"
-flock 9
+lock prepare
 say "Preparing the kernel tree ($base)"
 ensure_base
+check_base
 ensure_tree
 stage_files
 lay_over

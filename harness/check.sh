@@ -46,7 +46,6 @@ guest_tests()
 	guest_kunit "$1"
 	settle
 	guest_job "$1" shm "provider,$1"
-	guest_offload "$1"
 	guest_job "$1" shm "fuzz,$1,100000"
 	guest_job "$1" edu "examples,$1"
 	# The base's pciehp takes its reset lock and the rescan lock in both
@@ -198,6 +197,7 @@ must "$here/initramfs.sh" full
 
 slots=2
 guest_tests plain
+guest_offload plain
 guest_job plain switch rxe
 for topology in cascade hosts bridge pc pc-root; do
 	copies plain "$topology"

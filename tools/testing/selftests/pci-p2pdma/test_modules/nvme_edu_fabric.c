@@ -55,7 +55,6 @@ struct edu_ctrl {
 	struct list_head node;
 	struct edu *edu;
 	struct nvmet_port *port;
-	struct workqueue_struct *wire;	/* ordered, as packets are */
 	struct blk_mq_tag_set admin_tags, io_tags;
 	struct edu_queue queues[NR_QUEUES];
 };
@@ -75,6 +74,7 @@ static LIST_HEAD(ports);
 static LIST_HEAD(ctrls);
 static DEFINE_MUTEX(lock);		/* protects both */
 
+static struct workqueue_struct *wire;	/* ordered, as packets are */
 static atomic_t moved_p2pmem, moved_memory;
 static struct dentry *dir;
 
@@ -195,7 +195,7 @@ static void target_respond(struct nvmet_req *req)
 {
 	struct edu_cmd *cmd = container_of(req, struct edu_cmd, req);
 
-	queue_work(cmd->queue->ctrl->wire, &cmd->respond);
+	queue_work(wire, &cmd->respond);
 }
 
 static int target_add_port(struct nvmet_port *port)
@@ -257,7 +257,7 @@ static blk_status_t host_queue_rq(struct blk_mq_hw_ctx *hctx,
 		return status;
 	cmd->sqe.common.flags |= NVME_CMD_SGL_METABUF;
 	nvme_start_request(bd->rq);
-	queue_work(queue->ctrl->wire, &cmd->receive);
+	queue_work(wire, &cmd->receive);
 	return BLK_STS_OK;
 }
 
@@ -319,9 +319,9 @@ static void stop_queue(struct edu_ctrl *ctrl, int index)
 	struct edu_queue *queue = &ctrl->queues[index];
 
 	WRITE_ONCE(queue->live, false);
-	flush_workqueue(ctrl->wire);
+	flush_workqueue(wire);
 	nvmet_sq_destroy(&queue->sq);
-	flush_workqueue(ctrl->wire);
+	flush_workqueue(wire);
 }
 
 static int start_admin(struct edu_ctrl *ctrl)
@@ -426,7 +426,6 @@ static void host_free_ctrl(struct nvme_ctrl *nvme)
 	mutex_lock(&lock);
 	list_del(&ctrl->node);
 	mutex_unlock(&lock);
-	destroy_workqueue(ctrl->wire);
 	if (nvme->opts)
 		nvmf_free_options(nvme->opts);
 	kfree(ctrl);
@@ -482,11 +481,6 @@ static struct edu_ctrl *alloc_ctrl(struct nvmf_ctrl_options *opts)
 	ctrl = kzalloc(sizeof(*ctrl), GFP_KERNEL);
 	if (!ctrl)
 		return ERR_PTR(-ENOMEM);
-	ctrl->wire = alloc_ordered_workqueue("nvme_edu", WQ_MEM_RECLAIM);
-	if (!ctrl->wire) {
-		kfree(ctrl);
-		return ERR_PTR(-ENOMEM);
-	}
 	INIT_LIST_HEAD(&ctrl->node);
 	INIT_WORK(&ctrl->nvme.reset_work, host_reset);
 	ctrl->port = port;
@@ -538,7 +532,6 @@ static struct nvme_ctrl *host_create_ctrl(struct device *dev,
 		return ERR_CAST(ctrl);
 	ret = nvme_init_ctrl(&ctrl->nvme, dev, &host_ops, 0);
 	if (ret) {
-		destroy_workqueue(ctrl->wire);
 		kfree(ctrl);
 		return ERR_PTR(ret);
 	}
@@ -563,9 +556,12 @@ static int __init nvme_edu_init(void)
 {
 	int ret;
 
+	wire = alloc_ordered_workqueue("nvme_edu", WQ_MEM_RECLAIM);
+	if (!wire)
+		return -ENOMEM;
 	ret = edu_init();
 	if (ret)
-		return ret;
+		goto destroy_wire;
 	ret = nvmet_register_transport(&target_ops);
 	if (ret)
 		goto exit_edu;
@@ -581,6 +577,8 @@ unregister_target:
 	nvmet_unregister_transport(&target_ops);
 exit_edu:
 	edu_exit();
+destroy_wire:
+	destroy_workqueue(wire);
 	return ret;
 }
 
@@ -592,6 +590,7 @@ static void __exit nvme_edu_exit(void)
 	nvmet_unregister_transport(&target_ops);
 	flush_workqueue(nvme_delete_wq);
 	edu_exit();
+	destroy_workqueue(wire);
 }
 
 module_init(nvme_edu_init);

@@ -1,34 +1,29 @@
 #!/bin/bash
 # SPDX-License-Identifier: GPL-2.0
-# All that CI runs. Goes on after a failure, so that one run tells everything;
-# only what nothing can go on without ends it.
+# All that CI runs: of the base that BASE names, everything; without BASE,
+# everything of 6.12, and of each other base what is "brief": what differs from
+# base to base, which is compiled otherwise and runs in another kernel. Goes on
+# after a failure, so that one run tells everything; only what nothing can go
+# on without ends it.
+# usage: check.sh [brief]
 set -euo pipefail
 # shellcheck source=harness/tests.sh
 . "$(dirname "$0")/tests.sh"
 
 here=$root/harness
 
-lint()
-{
-	local gates
-
-	KEEP_GOING=1 "$here/lint.sh" 2>&1 | tee "$logs/lint.log" || true
-	gates=$(grep '^lint: ' "$logs/lint.log" || echo 'lint: 0 passed, 1 failed')
-	read -r _ p _ f _ <<<"$gates"
-	((passed += p, failed += f)) || true
-	((f == 0)) || failures+=("lint")
-}
-
-# part NAME: a script that counts for itself, and whose last line says so
+# part NAME SCRIPT [argument...]: a script that counts for itself, and whose
+# last line with counts says so
 part()
 {
-	local p f
+	local name=$1 p f s
+	shift
 
-	"$here/$1.sh" 2>&1 | tee "$logs/$1.log" || true
-	read -r p _ f _ <<<"$(tail -n 1 "$logs/$1.log" |
-		grep -E '^[0-9]+ passed, [0-9]+ failed' || echo '0 passed, 1 failed')"
-	((passed += p, failed += f)) || true
-	((f == 0)) || failures+=("$1.sh")
+	"$here/$1.sh" "${@:2}" 2>&1 | tee "$logs/$name.log" || true
+	read -r p f s <<<"$(grep -E '^([a-z]+: )?[0-9]+ passed, [0-9]+ failed' \
+		"$logs/$name.log" | tail -n 1 | tr -cs '0-9' ' ')"
+	((passed += ${p:-0}, failed += ${f:-1}, skipped += ${s:-0})) || true
+	((${f:-1} == 0)) || failures+=("$name")
 }
 
 # copies FLAVOUR TOPOLOGY: of a user, or of the kernel where users can't
@@ -101,47 +96,57 @@ controls()
 	must_be skip plain control,skip
 	must_be none plain control,short
 	must_be none plain control,empty
-	must_be hang plain control,hang TIMEOUT=20
+	TIMEOUT=30 must_be hang plain control,hang
 	must_be oops plain control,oops
 	must_be warn plain control,warn
-}
-
-# Each suite must see the defect that its break puts in: kernels are built one
-# after another from the same tree, and the tree is mended at the end.
-breaks()
-{
-	local patch name whole
-
-	say "- deliberate breaks, one for each suite"
-	whole=$(sha256sum <"$out/plain/arch/x86/boot/bzImage")
-	for patch in "$here"/breaks/*.patch; do
-		name=$(basename "$patch" .patch)
-		! is_left_out "$(job_of_break "$patch")" "break $name" ||
-			continue
-		if build_break "$name" >"$logs/break-$name.log" 2>&1; then
-			boot_break "$name" "$patch"
-		else
-			tail -n 12 "$logs/break-$name.log"
-			check "break $name builds (log: $logs/break-$name.log)" false
-		fi
-	done
-	must "$here/prepare.sh"
-	must "$here/build.sh" plain
-}
-
-# Builds are reproducible: the same kernel again is one without the break.
-build_break()
-{
-	BREAK=$1 "$here/prepare.sh" && "$here/build.sh" plain || return
-	[[ $(sha256sum <"$out/plain/arch/x86/boot/bzImage") != "$whole" ]] && return
-	say "the break is not in the kernel"
-	return 1
+	settle
 }
 
 # header NAME PATCH
 header()
 {
 	sed -n "s/^$1: //p" "$2"
+}
+
+# Each suite must see the defect that its break puts in: kernels are built one
+# after another from the same tree, which is mended at the end. While one is
+# built, those before it run.
+# breaks FLAVOUR: those whose suite wants this kernel
+breaks()
+{
+	local patch name flavour whole
+
+	say "- deliberate breaks, one for each suite, $1 kernel"
+	mkdir -p "$out/breaks"
+	whole=$(sha256sum <"$out/$1/arch/x86/boot/bzImage")
+	for patch in "$here"/breaks/*.patch; do
+		name=$(basename "$patch" .patch)
+		flavour=$(header Flavour "$patch")
+		[[ ${flavour:-plain} == "$1" ]] || continue
+		! is_left_out "$(job_of_break "$patch")" "break $name" ||
+			continue
+		if build_break "$name" "$1" >"$logs/break-$name.log" 2>&1; then
+			boot_break "$name" "$patch" "$1"
+		else
+			tail -n 12 "$logs/break-$name.log"
+			check "break $name builds (log: $logs/break-$name.log)" false
+		fi
+	done
+	settle
+	must "$here/prepare.sh"
+	must "$here/build.sh" "$1"
+}
+
+# Builds are reproducible: the same kernel again is one without the break.
+build_break()
+{
+	local image=$out/$2/arch/x86/boot/bzImage
+
+	BREAK=$1 "$here/prepare.sh" && "$here/build.sh" "$2" &&
+		cp "$image" "$out/breaks/$1" || return
+	[[ $(sha256sum <"$image") != "$whole" ]] && return
+	say "the break is not in the kernel"
+	return 1
 }
 
 # job_of_break PATCH: the guest's job whose result is to turn red
@@ -154,27 +159,26 @@ job_of_break()
 	printf '%s\n' "${job:-selftest,$suite}"
 }
 
-# boot_break NAME PATCH: the patch says which suite sees it, and as what
+# boot_break NAME PATCH FLAVOUR: the patch says which suite sees it, as what
 boot_break()
 {
-	local name=break-$1 suite expect topology job timeout options judging=()
+	local name=break-$1 suite topology job timeout options judging=''
 
 	suite=$(header Suite "$2")
-	expect=$(header Expect "$2")
 	topology=$(header Topology "$2")
 	timeout=$(header Timeout "$2")
 	job=$(job_of_break "$2")
+	guest_expect[$name]=$(header Expect "$2")
+	: "${guest_expect[$name]:=fail}"
 	if [[ $job == kunit ]]; then
-		topology=bare
+		topology=bare judging=--kunit
 		options=("kunit.filter_glob=$suite")
 	else
 		options=(kunit.enable=0)
 	fi
-	TIMEOUT=${timeout:-60} "$here/boot.sh" "$name" plain "${topology:-switch}" "$job" \
-		"${options[@]}"
-	[[ $job != kunit ]] || judging=(--kunit)
-	check "break $1: $suite turns red" \
-		judged_as "${expect:-fail}" "$name" "${judging[@]}"
+	IMAGE=$out/breaks/$1 TIMEOUT=${timeout:-240} \
+		start "$name" "break $1, $suite" "$judging" "$3" \
+		"${topology:-switch}" "$job" "${options[@]}"
 }
 
 # What nothing can go on without: counted, and then it is over.
@@ -187,51 +191,102 @@ must()
 	exit 1
 }
 
+# The gates that need no guest, and the series
+sources()
+{
+	KEEP_GOING=1 part lint lint
+	# Whoever checks need not be known to git.
+	GIT_AUTHOR_NAME=${GIT_AUTHOR_NAME:-$(git config user.name || echo check)} \
+	GIT_AUTHOR_EMAIL=${GIT_AUTHOR_EMAIL:-$(git config user.email || echo check@localhost)} \
+		part series series
+}
+
+plain_kernel()
+{
+	must "$here/build.sh" plain
+	must "$here/initramfs.sh" full
+	guest_tests plain
+	guest_offload plain
+	guest_job plain switch rxe
+	for topology in cascade hosts bridge pc pc-root; do
+		copies plain "$topology"
+	done
+	guest_job plain allowed allow \
+		"pci=p2pdma_allow_host=8086;8086:29c0x;:29c0;0:29c0;18086:29c0;1234:5678;8086:29c0,noaer"
+	settle
+	tool_offline
+}
+
+# With CONFIG_PCI_P2PDMA=n, and beside it
+off_kernel()
+{
+	must "$here/build.sh" off
+	guest_job off switch off
+	settle
+	part same same
+}
+
+debug_kernel()
+{
+	must "$here/build.sh" debug
+	must "$here/initramfs.sh" full
+	guest_tests debug
+	guest_job debug shm fault,module,debug
+	guest_job debug shm fault,calls
+	guest_job debug switch trace
+	settle
+	say "- negative controls of the debug kernel"
+	must_be leak debug control,leak,debug
+	must_be oops debug control,oops,debug
+	breaks debug
+}
+
+kcsan_kernel()
+{
+	must "$here/build.sh" kcsan
+	must "$here/initramfs.sh" full
+	SMP=4 guest_kunit kcsan
+	SMP=4 guest_job kcsan switch selftest,p2pmem_sysfs
+	SMP=4 guest_job kcsan shm provider,kcsan
+	say "- negative control of the kernel with KCSAN"
+	must_be oops kcsan control,race,kcsan
+	settle
+}
+
+everything()
+{
+	part hurt hurt
+	sources
+	plain_kernel
+	controls
+	breaks plain
+	off_kernel
+	debug_kernel
+	kcsan_kernel
+}
+
+other_bases()
+{
+	local other
+
+	for other in "$root"/bases/*.env; do
+		other=$(basename "$other" .env)
+		[[ $other != "$base" ]] || continue
+		say
+		say "Base $other, in brief (all of it: make check BASE=$other)"
+		BASE=$other part "check-$other" check brief
+	done
+}
+
 mkdir -p "$logs"
 must "$here/deps.sh" check
 must "$here/prepare.sh"
-part hurt
-lint
-must "$here/build.sh" plain
-must "$here/initramfs.sh" full
-
 slots=2
-guest_tests plain
-guest_offload plain
-guest_job plain switch rxe
-for topology in cascade hosts bridge pc pc-root; do
-	copies plain "$topology"
-done
-guest_job plain allowed allow \
-	"pci=p2pdma_allow_host=8086;8086:29c0x;:29c0;0:29c0;18086:29c0;1234:5678;8086:29c0,noaer"
-settle
-tool_offline
-controls
-breaks
-
-must "$here/build.sh" off
-guest_job off switch off
-settle
-part same
-
-must "$here/build.sh" debug
-must "$here/initramfs.sh" full
-guest_tests debug
-guest_job debug shm fault,module,debug
-guest_job debug shm fault,calls
-guest_job debug switch trace
-settle
-say "- negative controls of the debug kernel"
-must_be leak debug control,leak,debug
-must_be oops debug control,oops,debug
-
-must "$here/build.sh" kcsan
-must "$here/initramfs.sh" full
-SMP=4 guest_kunit kcsan
-SMP=4 guest_job kcsan switch selftest,p2pmem_sysfs
-SMP=4 guest_job kcsan shm provider,kcsan
-settle
-say "- negative control of the kernel with KCSAN"
-must_be oops kcsan control,race,kcsan
-
+if [[ ${1:-} == brief ]]; then
+	sources
+	plain_kernel
+else
+	everything
+	[[ -n ${BASE:-} ]] || other_bases
+fi
 verdict

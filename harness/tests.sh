@@ -66,10 +66,12 @@ tally()
 }
 
 # Guests run side by side where a caller has set slots. A run is judged and
-# counted in the order in which they were started.
+# counted in the order in which they were started. One that must not pass has
+# what it must be judged as in guest_expect.
 slots=1
 running=()
 declare -A guest_pid guest_title guest_topology guest_options guest_then
+declare -A guest_expect
 
 # start NAME TITLE "judge.py option..." FLAVOUR TOPOLOGY boot.sh's arguments...
 start()
@@ -96,8 +98,13 @@ settle_oldest()
 
 	running=("${running[@]:1}")
 	wait "${guest_pid[$name]}" || true
-	say "- ${guest_title[$name]}"
 	read -r -a options <<<"${guest_options[$name]}"
+	if [[ -n ${guest_expect[$name]:-} ]]; then
+		check "${guest_title[$name]}: seen as \"${guest_expect[$name]}\"" \
+			judged_as "${guest_expect[$name]}" "$name" "${options[@]}"
+		return
+	fi
+	say "- ${guest_title[$name]}"
 	tally "$name" "${guest_topology[$name]}" "${options[@]}"
 	[[ -z ${guest_then[$name]:-} ]] || "${guest_then[$name]}" "$name"
 }
@@ -152,18 +159,13 @@ check_payload()
 		[ "$payload" = "peer $bytes 0 host 0 $bytes" ]
 }
 
-# A run that must not pass, and is judged as what it is:
-# must_be KIND FLAVOUR JOB [boot.sh's environment]
+# A run that must not pass, and is judged as what it is: must_be KIND FLAVOUR JOB
 must_be()
 {
-	local kind=$1 flavour=$2 job=$3 name
-	shift 3
-	name=${job//,/-}-$flavour
+	local name=${3//,/-}-$2
 
-	env "$@" "$root/harness/boot.sh" "$name" "$flavour" switch "$job" \
-		kunit.enable=0
-	check "$flavour kernel, $job: seen as \"$kind\"" \
-		judged_as "$kind" "$name"
+	guest_expect[$name]=$1
+	start "$name" "$2 kernel, $3" "" "$2" switch "$3" kunit.enable=0
 }
 
 # judged_as KIND NAME [judge.py option...]

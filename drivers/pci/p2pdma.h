@@ -47,7 +47,8 @@
  *   pdev->p2pdma        RCU. Set last when the first range is added, cleared
  *                       when the last user is gone; freed a grace period
  *                       later. The holder of an allocation may also read it
- *                       without RCU: a provider outlives its allocations.
+ *                       without RCU: a provider outlives its allocations, and
+ *                       the calls of its files in sysfs.
  *   p2pdma_providers    RCU list. An entry is added once and removed once.
  *   ->published         READ_ONCE/WRITE_ONCE; whoever acts on a stale value
  *                       gets what it would have got a moment earlier.
@@ -259,6 +260,15 @@ p2pdma_find_route(struct pci_p2pdma *p2pdma, struct pci_dev *client)
 	return NULL;
 }
 
+/*
+ * For files in p2pmem/, with the active reference on the file held: it can't
+ * be removed, and so the provider, if it is there already, can't go away.
+ */
+static inline struct pci_p2pdma *p2pdma_of_file(struct pci_dev *pdev)
+{
+	return rcu_dereference_check(pdev->p2pdma, true);
+}
+
 extern struct list_head p2pdma_providers;
 
 /* p2pdma_provider.c, for the API */
@@ -267,11 +277,13 @@ int p2pdma_add_range(struct pci_dev *pdev, int bar, u64 size, u64 offset);
 /**
  * struct p2pdma_free_runs - how fragmented a pool is
  * @wanted: pages in a row that are enough
+ * @next: page of a chunk from which to look on
  * @longest: most free pages in a row
  * @count: of runs of free pages
  */
 struct p2pdma_free_runs {
 	unsigned long wanted;
+	unsigned long next;
 	unsigned long longest;
 	unsigned long count;
 };
@@ -282,8 +294,7 @@ int p2pdma_pool_alloc_sgl(struct pci_dev *pdev, struct scatterlist **sgl,
 			  unsigned int *nents, u32 length);
 /* ... for the provider, and for sysfs */
 size_t p2pdma_pool_in_use(struct pci_p2pdma *p2pdma);
-struct p2pdma_free_runs p2pdma_pool_free_runs(struct pci_p2pdma *p2pdma,
-					      unsigned long wanted);
+struct p2pdma_free_runs p2pdma_pool_free_runs(struct pci_p2pdma *p2pdma);
 /* ... and for user mappings, whose pages are freed by their last put_page() */
 void *p2pdma_pool_alloc_pages(struct pci_p2pdma *p2pdma, size_t nr_pages);
 void p2pdma_pool_free_pages(struct pci_p2pdma *p2pdma, void *addr,

@@ -100,8 +100,7 @@ static int allocate_mmap(struct file *file, struct kobject *kobj,
 	if (vma->vm_pgoff)
 		return mmap_refused(pdev, "the offset must be zero");
 
-	/* "1": the active reference on this file, see above */
-	p2pdma = rcu_dereference_protected(pdev->p2pdma, 1);
+	p2pdma = p2pdma_of_file(pdev);
 	if (!p2pdma)
 		return -ENODEV;
 	addr = p2pdma_pool_alloc_pages(p2pdma, vma_pages(vma));

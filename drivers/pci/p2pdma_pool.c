@@ -33,6 +33,9 @@
 #include "p2pdma.h"
 #include "p2pdma_space.h"
 
+/* A look at a pool may take long: so many runs between two breaths. */
+#define RUNS_AT_A_TIME 4096
+
 /* The chunk that @addr is in, or NULL; under rcu_read_lock() */
 static struct gen_pool_chunk *chunk_of(struct pci_p2pdma *p2pdma,
 				       unsigned long addr)
@@ -223,34 +226,59 @@ size_t p2pdma_pool_in_use(struct pci_p2pdma *p2pdma)
 	return gen_pool_size(p2pdma->pool) - gen_pool_avail(p2pdma->pool);
 }
 
-static void look_for_runs(struct gen_pool *pool, struct gen_pool_chunk *chunk,
-			  void *data)
+/*
+ * Looks at a part of a chunk, from @runs->next on. Others go on allocating: the
+ * answer is of the moment. Returns false when there is no more to look at.
+ */
+static bool look_for_runs(struct gen_pool_chunk *chunk,
+			  struct p2pdma_free_runs *runs)
 {
 	unsigned long end = (chunk->end_addr - chunk->start_addr + 1) >>
 			    PAGE_SHIFT;
-	struct p2pdma_free_runs *runs = data;
-	unsigned long first, next = 0;
+	unsigned int i;
 
-	while (runs->longest < runs->wanted) {
-		/* Others go on allocating: the answer is of the moment. */
-		first = data_race(find_next_zero_bit(chunk->bits, end, next));
+	for (i = 0; i < RUNS_AT_A_TIME && runs->longest < runs->wanted; i++) {
+		unsigned long first =
+			data_race(find_next_zero_bit(chunk->bits, end,
+						     runs->next));
+
 		if (first >= end)
-			break;
-		/* Likewise */
-		next = data_race(find_next_bit(chunk->bits, end, first));
-		runs->longest = max(runs->longest, next - first);
+			return false;
+		runs->next = data_race(find_next_bit(chunk->bits, end, first));
+		runs->longest = max(runs->longest, runs->next - first);
 		runs->count++;
 	}
+	return runs->longest < runs->wanted;
 }
 
-/* Looks at the whole pool, or until it has found @wanted pages in a row */
-struct p2pdma_free_runs p2pdma_pool_free_runs(struct pci_p2pdma *p2pdma,
-					      unsigned long wanted)
+/* All runs there are, of a provider that can't go away; may sleep. */
+struct p2pdma_free_runs p2pdma_pool_free_runs(struct pci_p2pdma *p2pdma)
+{
+	struct p2pdma_free_runs runs = { .wanted = ULONG_MAX };
+	struct gen_pool_chunk *chunk;
+
+	/* "true": chunks are only ever added. */
+	list_for_each_entry_rcu(chunk, &p2pdma->pool->chunks, next_chunk, true) {
+		runs.next = 0;
+		while (look_for_runs(chunk, &runs))
+			cond_resched();
+	}
+	return runs;
+}
+
+/* Pages in the longest run, or @wanted; under rcu_read_lock() */
+static unsigned long longest_run(struct pci_p2pdma *p2pdma,
+				 unsigned long wanted)
 {
 	struct p2pdma_free_runs runs = { .wanted = wanted };
+	struct gen_pool_chunk *chunk;
 
-	gen_pool_for_each_chunk(p2pdma->pool, look_for_runs, &runs);
-	return runs;
+	list_for_each_entry_rcu(chunk, &p2pdma->pool->chunks, next_chunk) {
+		runs.next = 0;
+		while (look_for_runs(chunk, &runs))
+			;
+	}
+	return min(runs.longest, wanted);
 }
 
 /* Allocating in pieces */
@@ -269,7 +297,7 @@ struct p2pdma_extent {
 static int extent_fill(struct p2pdma_extent *extent, struct pci_p2pdma *p2pdma,
 		       u32 length)
 {
-	struct p2pdma_free_runs runs;
+	unsigned long nr_pages;
 
 	extent->length = length;
 	extent->addr = run_alloc(p2pdma, length);
@@ -278,10 +306,10 @@ static int extent_fill(struct p2pdma_extent *extent, struct pci_p2pdma *p2pdma,
 	if (READ_ONCE(p2pdma->retired))
 		return -ENODEV;
 
-	runs = p2pdma_pool_free_runs(p2pdma, PFN_UP((u64)length));
-	if (!runs.longest)
+	nr_pages = longest_run(p2pdma, PFN_UP((u64)length));
+	if (!nr_pages)
 		return -ENOMEM;
-	extent->length = min_t(u64, length, (u64)runs.longest << PAGE_SHIFT);
+	extent->length = min_t(u64, length, (u64)nr_pages << PAGE_SHIFT);
 	extent->addr = run_alloc(p2pdma, extent->length);
 	return extent->addr ? 0 : -EAGAIN;
 }

@@ -9,23 +9,17 @@
 
 #include <linux/genalloc.h>
 #include <linux/pci.h>
-#include <linux/rcupdate.h>
 #include <linux/sysfs.h>
 
 #include "p2pdma.h"
 
-/* A device whose provider is just going away has nothing of anything. */
+/* A device whose provider is just coming has nothing of anything yet. */
 static ssize_t show(struct device *dev, char *buf,
 		    u64 (*value)(struct pci_p2pdma *p2pdma))
 {
-	struct pci_p2pdma *p2pdma;
-	u64 result;
+	struct pci_p2pdma *p2pdma = p2pdma_of_file(to_pci_dev(dev));
 
-	rcu_read_lock();
-	p2pdma = rcu_dereference(to_pci_dev(dev)->p2pdma);
-	result = p2pdma ? value(p2pdma) : 0;
-	rcu_read_unlock();
-	return sysfs_emit(buf, "%llu\n", result);
+	return sysfs_emit(buf, "%llu\n", p2pdma ? value(p2pdma) : 0);
 }
 
 static u64 size(struct pci_p2pdma *p2pdma)
@@ -54,8 +48,7 @@ static DEVICE_ATTR_RO(available);
 
 static u64 available_largest(struct pci_p2pdma *p2pdma)
 {
-	return (u64)p2pdma_pool_free_runs(p2pdma, ULONG_MAX).longest
-		<< PAGE_SHIFT;
+	return (u64)p2pdma_pool_free_runs(p2pdma).longest << PAGE_SHIFT;
 }
 
 static ssize_t available_largest_show(struct device *dev,
@@ -67,7 +60,7 @@ static DEVICE_ATTR_RO(available_largest);
 
 static u64 available_pieces(struct pci_p2pdma *p2pdma)
 {
-	return p2pdma_pool_free_runs(p2pdma, ULONG_MAX).count;
+	return p2pdma_pool_free_runs(p2pdma).count;
 }
 
 static ssize_t available_pieces_show(struct device *dev,

@@ -4,6 +4,7 @@
  */
 
 #include <kunit/test.h>
+#include <linux/device.h>
 #include <linux/dma-mapping.h>
 #include <linux/pci.h>
 #include <linux/pci-p2pdma.h>
@@ -224,6 +225,35 @@ static void agrees_with_list(struct kunit *test)
 	}
 }
 
+/* A device that isn't PCI has its DMA done by its nearest PCI ancestor. */
+static void child_of_a_function(struct kunit *test)
+{
+	struct device_dma_parameters parms = { .max_segment_size = SZ_2M };
+	u64 mask = DMA_BIT_MASK(64);
+	struct device *child;
+	struct map_test *t;
+
+	map_test_create(test, 0);
+	t = test->priv;
+	child = root_device_register("p2pdma-kunit-child");
+	KUNIT_ASSERT_NOT_ERR_OR_NULL(test, child);
+	child->dma_mask = &mask;
+	child->dma_parms = &parms;
+	KUNIT_EXPECT_EQ(test, dma_map_sgtable(child, &t->table, DMA_TO_DEVICE,
+					      0), -EREMOTEIO);
+	KUNIT_EXPECT_EQ(test, device_move(child, &fabric_dev(t->fabric, C)->dev,
+					  DPM_ORDER_NONE), 0);
+	KUNIT_EXPECT_EQ(test, dma_map_sgtable(child, &t->table, DMA_TO_DEVICE,
+					      0), -EREMOTEIO);
+	KUNIT_EXPECT_EQ(test, device_move(child, &fabric_dev(t->fabric, B)->dev,
+					  DPM_ORDER_NONE), 0);
+	KUNIT_EXPECT_EQ(test, dma_map_sgtable(child, &t->table, DMA_TO_DEVICE,
+					      0), 0);
+	expect_addresses(test, BUS_OFFSET, true);
+	dma_unmap_sgtable(child, &t->table, DMA_TO_DEVICE, 0);
+	root_device_unregister(child);
+}
+
 static struct kunit_case p2pdma_map_cases[] = {
 	KUNIT_CASE(bus_address_with_offset),
 	KUNIT_CASE(refused),
@@ -231,6 +261,7 @@ static struct kunit_case p2pdma_map_cases[] = {
 	KUNIT_CASE(writes_only),
 	KUNIT_CASE(beyond_dma_mask),
 	KUNIT_CASE(agrees_with_list),
+	KUNIT_CASE(child_of_a_function),
 	{}
 };
 

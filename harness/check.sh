@@ -253,16 +253,26 @@ kcsan_kernel()
 	settle
 }
 
+# phase FUNCTION [argument...]: how long each takes is told at the end
+phases=()
+phase()
+{
+	local start=$SECONDS
+
+	"$@"
+	phases+=("$(printf '%5d s  %s' $((SECONDS - start)) "$*")")
+}
+
 everything()
 {
-	part hurt hurt
-	sources
-	plain_kernel
-	controls
-	breaks plain
-	off_kernel
-	debug_kernel
-	kcsan_kernel
+	phase part hurt hurt
+	phase sources
+	phase plain_kernel
+	phase controls
+	phase breaks plain
+	phase off_kernel
+	phase debug_kernel
+	phase kcsan_kernel
 }
 
 other_bases()
@@ -283,10 +293,13 @@ must "$here/deps.sh" check
 must "$here/prepare.sh"
 slots=2
 if [[ ${1:-} == brief ]]; then
-	sources
-	plain_kernel
+	phase sources
+	phase plain_kernel
 else
 	everything
-	[[ -n ${BASE:-} ]] || other_bases
+	[[ -n ${BASE:-} ]] || phase other_bases
 fi
+say
+say "Base $base, by phase:"
+printf '  %s\n' "${phases[@]}"
 verdict

@@ -246,10 +246,10 @@ passed=0 failed=0
 # gate EXIT-CODE NAME
 gate()
 {
-	local code=$1 name=$2
+	local code=$1 name=$2 start=$SECONDS
 
 	if "gate_$name" >"$logs/lint-$name.log" 2>&1; then
-		say "  ok: $name"
+		say "  ok: $name, $((SECONDS - start)) s"
 		((++passed))
 		return
 	fi
@@ -272,7 +272,7 @@ if [[ ${1:-} == fast ]]; then
 	say "lint: $passed passed, $failed failed"
 	exit $((failed ? 1 : 0))
 fi
-gate 18 docs
+gate 21 docs
 "$root/harness/build.sh" plain
 gate 14 w1
 gate 15 sparse

@@ -227,8 +227,8 @@ size_t p2pdma_pool_in_use(struct pci_p2pdma *p2pdma)
 }
 
 /*
- * Looks at a part of a chunk, from @runs->next on. Others go on allocating: the
- * answer is of the moment. Returns false when there is no more to look at.
+ * Looks at a part of a chunk, from @runs->next on. Returns false when there is
+ * no more to look at.
  */
 static bool look_for_runs(struct gen_pool_chunk *chunk,
 			  struct p2pdma_free_runs *runs)
@@ -238,12 +238,14 @@ static bool look_for_runs(struct gen_pool_chunk *chunk,
 	unsigned int i;
 
 	for (i = 0; i < RUNS_AT_A_TIME && runs->longest < runs->wanted; i++) {
-		unsigned long first =
-			data_race(find_next_zero_bit(chunk->bits, end,
-						     runs->next));
+		unsigned long first;
 
+		/* Others go on allocating: the answer is of the moment. */
+		first = data_race(find_next_zero_bit(chunk->bits, end,
+						     runs->next));
 		if (first >= end)
 			return false;
+		/* Likewise */
 		runs->next = data_race(find_next_bit(chunk->bits, end, first));
 		runs->longest = max(runs->longest, runs->next - first);
 		runs->count++;

@@ -291,6 +291,30 @@ static void settle_node(struct p2pdma_space *space, unsigned int level,
 		raise_lanes(space, level + 1, node, again);
 }
 
+/*
+ * The same of what has nothing free at all, which most searches for a page
+ * come from: there is no bound to work out, and the lane needn't be looked at
+ * twice.
+ */
+static __always_inline void settle_full_word(struct p2pdma_space *space,
+					     const unsigned long *map,
+					     unsigned long word)
+{
+	if (lower_lane(space, 0, word, 0) &&
+	    unlikely(free_pages_of(space, map, word)))
+		p2pdma_space_raise(space, map, word);
+}
+
+static __always_inline void settle_full_node(struct p2pdma_space *space,
+					     unsigned int level,
+					     unsigned long node)
+{
+	if (lower_lane(space, level + 1, node, 0) &&
+	    unlikely(READ_ONCE(space->level[level][node])))
+		raise_lanes(space, level + 1, node,
+			    bound_of_node(space, level, node));
+}
+
 /* Searching */
 
 /* Returns @nr_pages or more if there is none. */
@@ -343,7 +367,10 @@ find_aligned(struct p2pdma_space *space, const unsigned long *map,
 		if (!promising) {
 			if (level == space->levels - 1)
 				return space->nr_pages;
-			settle_node(space, level, node);
+			if (order)
+				settle_node(space, level, node);
+			else
+				settle_full_node(space, level, node);
 			level++;
 			node /= LANES;
 			continue;
@@ -378,7 +405,7 @@ static noinline unsigned long find_page(struct p2pdma_space *space,
 {
 	unsigned long page;
 
-	settle_word(space, map, word);
+	settle_full_word(space, map, word);
 	page = find_aligned(space, map, 0, 0, word / LANES);
 	if (unlikely(page >= space->nr_pages)) {
 		page = first_fit(space, map, 1);

@@ -9,9 +9,10 @@
  * Removing the file waits for mmap() calls in progress. So in mmap() the
  * provider, if it is there at all, can't go away.
  *
- * The mappings are in the address space of all mappings of I/O memory, at
- * their physical addresses, like those of resourceN: there one call finds
- * those of a range, through whichever mount of sysfs they were made.
+ * The mappings are in the address space of all mappings of I/O memory, so that
+ * one call finds those of a range, through whichever mount of sysfs they were
+ * made. They are beyond all physical addresses there: at those are resourceN
+ * and /dev/mem, which have a life of their own.
  */
 
 #define dev_fmt(fmt) "P2PDMA: " fmt
@@ -26,6 +27,9 @@
 #include <linux/sysfs.h>
 
 #include "p2pdma.h"
+
+/* Where physical address 0 would be in that address space; a loff_t, in bytes */
+#define PGOFF_OF_MAPPINGS	(1UL << (BITS_PER_LONG - PAGE_SHIFT - 2))
 
 static int mmap_refused(struct pci_dev *pdev, const char *why)
 {
@@ -54,7 +58,17 @@ static int map_page(struct vm_area_struct *vma, unsigned long at, void *addr)
 	return error;
 }
 
-/* Device memory is slow to zero: a large mapping takes seconds. */
+/*
+ * Device memory is slow to zero: a large mapping takes seconds. Who removes the
+ * provider waits for that.
+ */
+static int may_go_on(struct pci_p2pdma *p2pdma)
+{
+	if (READ_ONCE(p2pdma->retired))
+		return -ENODEV;
+	return fatal_signal_pending(current) ? -EINTR : 0;
+}
+
 static int map_pages(struct vm_area_struct *vma, struct pci_p2pdma *p2pdma,
 		     void *addr, size_t nr_pages)
 {
@@ -62,8 +76,7 @@ static int map_pages(struct vm_area_struct *vma, struct pci_p2pdma *p2pdma,
 	int error;
 
 	for (; nr_pages; nr_pages--, at += PAGE_SIZE, addr += PAGE_SIZE) {
-		error = fatal_signal_pending(current) ? -EINTR :
-						map_page(vma, at, addr);
+		error = may_go_on(p2pdma) ?: map_page(vma, at, addr);
 		if (error) {
 			/* Those before are freed with the failed mapping. */
 			p2pdma_pool_free_pages(p2pdma, addr, nr_pages);
@@ -112,7 +125,7 @@ static int allocate_mmap(struct file *file, struct kobject *kobj,
 	 */
 	vm_flags_set(vma, VM_DONTEXPAND | VM_DONTDUMP);
 	vma->vm_ops = &allocate_vm_ops;
-	vma->vm_pgoff = PHYS_PFN(__pa(addr));
+	vma->vm_pgoff = PGOFF_OF_MAPPINGS + PHYS_PFN(__pa(addr));
 	/* Like the kernel's own mapping of it */
 	vma->vm_page_prot = pgprot_noncached(vma->vm_page_prot);
 	return map_pages(vma, p2pdma, addr, vma_pages(vma));
@@ -134,6 +147,8 @@ struct bin_attribute *p2pdma_mmap_attrs[] = {
 /* Tear down what user space has mapped of a range. */
 void p2pdma_mmap_unmap(struct p2pdma_range *range)
 {
-	unmap_mapping_range(iomem_get_mapping(), range->pgmap.range.start,
-			    range_len(&range->pgmap.range), 1);
+	unmap_mapping_pages(iomem_get_mapping(),
+			    PGOFF_OF_MAPPINGS +
+			    PHYS_PFN(range->pgmap.range.start),
+			    PHYS_PFN(range_len(&range->pgmap.range)), true);
 }

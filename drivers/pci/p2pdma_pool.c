@@ -75,18 +75,31 @@ static __always_inline unsigned long pages_alloc(struct pci_p2pdma *p2pdma,
 	return addr;
 }
 
+/*
+ * gen_pool_free() of one page, in a chunk that is known: it would look for the
+ * chunk once more, and for the part of each word that is to be cleared.
+ * test_and_clear_bit() is the full barrier that p2pdma_space.c wants.
+ */
+static __always_inline void page_free(struct gen_pool_chunk *chunk,
+				      unsigned long page)
+{
+	if (WARN_ON_ONCE(!test_and_clear_bit(page, chunk->bits)))
+		return;
+	atomic_long_add(PAGE_SIZE, &chunk->avail);
+}
+
 static __always_inline void
 pages_free(struct pci_p2pdma *p2pdma, struct gen_pool_chunk *chunk,
 	   unsigned long addr, size_t size)
 {
-	struct p2pdma_range *range;
+	unsigned long page = (addr - chunk->start_addr) >> PAGE_SHIFT;
+	struct p2pdma_range *range = chunk->owner;
 
-	gen_pool_free(p2pdma->pool, addr, size);
-	/* Not before: in the fast path, each register counts. */
-	range = chunk->owner;
-	p2pdma_space_freed(range->space, chunk->bits,
-			   (addr - chunk->start_addr) >> PAGE_SHIFT,
-			   PFN_UP(size));
+	if (likely(PFN_UP(size) == 1))
+		page_free(chunk, page);
+	else
+		gen_pool_free(p2pdma->pool, addr, size);
+	p2pdma_space_freed(range->space, chunk->bits, page, PFN_UP(size));
 }
 
 static void *run_alloc(struct pci_p2pdma *p2pdma, size_t size)

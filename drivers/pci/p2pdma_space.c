@@ -214,8 +214,34 @@ static void raise_lanes(struct p2pdma_space *space, unsigned int level,
 	}
 }
 
+/*
+ * The same to one, which is the lowest bit of a lane. Meanwhile another one may
+ * raise the lane to more: it is too high then.
+ */
+static __always_inline void raise_lanes_to_page(struct p2pdma_space *space,
+						unsigned long lane)
+{
+	unsigned int level;
+
+	for (level = 0; level < space->levels; level++, lane /= LANES) {
+		if (lane_of(READ_ONCE(*node_of(space, level, lane)), lane))
+			return;
+		test_and_set_bit(lane * LANE_BITS, space->level[level]);
+	}
+}
+
+static noinline void raise_word(struct p2pdma_space *space, unsigned long word,
+				unsigned int bound)
+{
+	raise_lanes(space, 0, word, bound);
+	/* It may be the last one of a free block. */
+	if (bound == WORD_BOUND)
+		raise_lanes(space, 1, word / LANES,
+			    bound_of_node(space, 0, word / LANES));
+}
+
 /**
- * p2pdma_space_raise - raise the bounds above free pages
+ * p2pdma_space_raise - raise the bounds above the free pages of a word
  * @space: of the range
  * @map: its bits, those of the pages cleared, and a full barrier after that
  * @word: of @map
@@ -225,13 +251,35 @@ static void raise_lanes(struct p2pdma_space *space, unsigned int level,
 void p2pdma_space_raise(struct p2pdma_space *space, const unsigned long *map,
 			unsigned long word)
 {
-	unsigned int bound = bound_of_word(free_pages_of(space, map, word));
+	raise_word(space, word, bound_of_word(free_pages_of(space, map, word)));
+}
 
-	raise_lanes(space, 0, word, bound);
-	/* It may be the last one of a free block. */
-	if (bound == WORD_BOUND)
-		raise_lanes(space, 1, word / LANES,
-			    bound_of_node(space, 0, word / LANES));
+/**
+ * p2pdma_space_raise_page - raise the bounds above one freed page
+ * @space: of the range
+ * @map: its bits, the page's cleared, and a full barrier after that
+ * @page: the page
+ *
+ * Only runs that the page is part of have become free with it.
+ *
+ * Context: Any.
+ */
+void p2pdma_space_raise_page(struct p2pdma_space *space,
+			     const unsigned long *map, unsigned long page)
+{
+	unsigned long free = free_pages_of(space, map, page / WORD_PAGES);
+	unsigned int order, bit = page % WORD_PAGES;
+
+	for (order = 0; order < WORD_ORDER; order++) {
+		unsigned int nr = 2 << order;
+
+		if (GENMASK(nr - 1, 0) << (bit & ~(nr - 1)) & ~free)
+			break;
+	}
+	if (order)
+		raise_word(space, page / WORD_PAGES, order + 1);
+	else
+		raise_lanes_to_page(space, page / WORD_PAGES);
 }
 
 /**
@@ -439,7 +487,10 @@ static unsigned long find_blocks(struct p2pdma_space *space,
 	return row < nr ? space->nr_pages : (block - nr) * BLOCK_PAGES;
 }
 
-/* @start: where genalloc has just taken back what it had marked, if not 0 */
+/*
+ * @start: where genalloc has just taken back what it had marked; or 0, which
+ * may also say that it asks for the first time
+ */
 static noinline unsigned long find_run(struct p2pdma_space *space,
 				       unsigned long *map, unsigned long start,
 				       unsigned int nr)
@@ -447,7 +498,7 @@ static noinline unsigned long find_run(struct p2pdma_space *space,
 	unsigned long page;
 
 	p2pdma_space_raise(space, map, READ_ONCE(space->hint));
-	if (start)
+	if (start || nr > WORD_PAGES)
 		p2pdma_space_raise_run(space, map, start, nr);
 	if (nr <= BLOCK_PAGES)
 		page = find_aligned(space, map, order_base_2(nr),

@@ -39,6 +39,8 @@ void p2pdma_space_settle(struct p2pdma_space *space, const unsigned long *map,
 			 unsigned long page, unsigned long nr);
 void p2pdma_space_raise(struct p2pdma_space *space, const unsigned long *map,
 			unsigned long word);
+void p2pdma_space_raise_page(struct p2pdma_space *space,
+			     const unsigned long *map, unsigned long page);
 void p2pdma_space_raise_run(struct p2pdma_space *space,
 			    const unsigned long *map, unsigned long page,
 			    unsigned long nr);
@@ -51,12 +53,10 @@ static __always_inline void
 p2pdma_space_freed(struct p2pdma_space *space, const unsigned long *map,
 		   unsigned long page, unsigned long nr)
 {
-	unsigned long word = page / P2PDMA_SPACE_WORD_PAGES;
-
 	if (unlikely(nr != 1))
 		p2pdma_space_raise_run(space, map, page, nr);
-	else if (READ_ONCE(space->hint) != word)
-		p2pdma_space_raise(space, map, word);
+	else if (READ_ONCE(space->hint) != page / P2PDMA_SPACE_WORD_PAGES)
+		p2pdma_space_raise_page(space, map, page);
 }
 
 #endif /* _PCI_P2PDMA_SPACE_H */

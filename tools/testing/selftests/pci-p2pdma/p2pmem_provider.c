@@ -127,6 +127,24 @@ TEST_F(provider, unbind_with_clients)
 	EXPECT_EQ(-ENODEV, p2pmem_write(DEBUG "clients", "0000:ff:1f.7\n"));
 }
 
+/* What isn't p2pmem, though at the same physical addresses, is left alone. */
+TEST_F(provider, mapping_of_the_bar_stays)
+{
+	int fd = open(p2pmem_path(self->bdf, "resource2"), O_RDWR);
+	volatile uint32_t *word;
+
+	ASSERT_GE(fd, 0);
+	word = mmap(NULL, PAGE, PROT_READ | PROT_WRITE, MAP_SHARED, fd, 0);
+	ASSERT_NE(MAP_FAILED, (void *)word);
+	*word = 0x12345678;
+	ASSERT_EQ(0, p2pmem_write(DRIVER "unbind", self->bdf));
+	EXPECT_EQ(0x12345678, *word);
+	ASSERT_EQ(0, p2pmem_write(DRIVER "bind", self->bdf));
+	EXPECT_EQ(0x12345678, *word);
+	munmap((void *)word, PAGE);
+	close(fd);
+}
+
 struct mover {
 	pthread_t thread;
 	const char *bdf, *source, *target;

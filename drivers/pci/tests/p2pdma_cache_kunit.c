@@ -206,6 +206,25 @@ static void acs_followed(struct kunit *test)
 	}
 }
 
+/* Settings that are lost with the power, or in a reset, are lost unseen. */
+static void settings_lost(struct kunit *test)
+{
+	struct cache_test *t = test->priv;
+
+	fabric_set_acs(t->fabric, DP1, PCI_ACS_RR);
+	KUNIT_EXPECT_FALSE(test, reached(test));
+	pci_save_state(fabric_dev(t->fabric, DP1));
+	fabric_set_acs_unseen(t->fabric, DP1, 0);
+	pci_restore_state(fabric_dev(t->fabric, DP1));
+	KUNIT_EXPECT_TRUE(test, reached(test));
+
+	fabric_set_acs(t->fabric, DP1, PCI_ACS_RR);
+	KUNIT_EXPECT_FALSE(test, reached(test));
+	fabric_set_acs_unseen(t->fabric, DP1, 0);
+	pci_bridge_secondary_bus_reset(fabric_dev(t->fabric, RP));
+	KUNIT_EXPECT_TRUE(test, reached(test));
+}
+
 static void function_removed(struct kunit *test)
 {
 	struct cache_test *t = test->priv;
@@ -386,6 +405,7 @@ static struct kunit_case p2pdma_cache_cases[] = {
 	KUNIT_CASE(not_without_memory),
 	KUNIT_CASE_PARAM(acs_written, acs_write_gen_params),
 	KUNIT_CASE(acs_followed),
+	KUNIT_CASE(settings_lost),
 	KUNIT_CASE(function_removed),
 	KUNIT_CASE(client_replaced),
 	KUNIT_CASE(domains_apart),

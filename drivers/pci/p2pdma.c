@@ -106,9 +106,12 @@ EXPORT_SYMBOL_GPL(pci_has_p2pmem);
  * and holds a reference on it. A device may be added several times. If the
  * list is bound to a provider, the new entry is bound too.
  *
- * Context: Process context; may sleep.
+ * Context: Process context; may sleep. Takes pci_bus_sem: not from a driver's
+ * struct pci_error_handlers, which the PCI core calls with it held.
  * Return: 0; -ENODEV if @dev is NULL, has no PCI ancestor, or has its DMA done
- * in software; -EXDEV if the list is bound to a provider that @dev can't
+ * in software, by DMA operations of its own (an RDMA device whose driver does
+ * the same without any is not recognised: ib_dma_pci_p2p_dma_supported() tells
+ * its users); -EXDEV if the list is bound to a provider that @dev can't
  * reach; -ENOMEM. The list is unchanged after an error.
  */
 int pci_p2pdma_add_client(struct list_head *head, struct device *dev)
@@ -158,7 +161,8 @@ EXPORT_SYMBOL_GPL(pci_p2pdma_client_list_free);
  * 0 for the same function, 2 for functions of one device, 4 across one
  * switch.
  *
- * Context: Process context; may sleep.
+ * Context: Process context; may sleep. Takes pci_bus_sem: not from a driver's
+ * struct pci_error_handlers, which the PCI core calls with it held.
  * Return: the sum of the distances; -EXDEV if a client can't reach @provider;
  * -EINVAL if the list is empty or @provider is NULL.
  */
@@ -179,7 +183,8 @@ EXPORT_SYMBOL_GPL(pci_p2pdma_distance);
  * the provider it was bound to before. A client that can't reach @provider is
  * named in the log, with the reason.
  *
- * Context: Process context; may sleep.
+ * Context: Process context; may sleep. Takes pci_bus_sem: not from a driver's
+ * struct pci_error_handlers, which the PCI core calls with it held.
  * Return: true if all clients reach @provider, else the list is unchanged.
  */
 bool pci_p2pdma_assign_provider(struct pci_dev *provider,
@@ -204,7 +209,8 @@ EXPORT_SYMBOL_GPL(pci_p2pdma_assign_provider);
  * chosen at random, so that the load spreads. Binds the list to it, as
  * pci_p2pdma_assign_provider() does.
  *
- * Context: Process context; may sleep.
+ * Context: Process context; may sleep. Takes pci_bus_sem: not from a driver's
+ * struct pci_error_handlers, which the PCI core calls with it held.
  * Return: the provider, with a reference that the caller gives back with
  * pci_dev_put(); NULL if there is none or the list is empty, and the list is
  * unchanged then.
@@ -242,10 +248,11 @@ static int list_from_array(struct list_head *clients, struct device **devs,
  * @provider: as for pci_p2pdma_distance()
  * @clients: array of devices, as for pci_p2pdma_add_client()
  * @num_clients: their number
- * @verbose: tell the log which clients can't reach the provider, and why;
- *	once, until something changes
+ * @verbose: tell the log which clients can't reach the provider, and why; of a
+ *	provider with memory once, until something changes
  *
- * Context: Process context; may sleep.
+ * Context: Process context; may sleep. Takes pci_bus_sem: not from a driver's
+ * struct pci_error_handlers, which the PCI core calls with it held.
  * Return: as pci_p2pdma_distance(), also -ENODEV and -ENOMEM as
  * pci_p2pdma_add_client().
  */
@@ -271,7 +278,8 @@ EXPORT_SYMBOL_GPL(pci_p2pdma_distance_many);
  * @clients: array of devices, as for pci_p2pdma_add_client()
  * @num_clients: their number
  *
- * Context: Process context; may sleep.
+ * Context: Process context; may sleep. Takes pci_bus_sem: not from a driver's
+ * struct pci_error_handlers, which the PCI core calls with it held.
  * Return: as pci_p2pmem_find().
  */
 struct pci_dev *pci_p2pmem_find_many(struct device **clients, int num_clients)

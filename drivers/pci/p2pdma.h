@@ -39,8 +39,10 @@
  *     locks above; so sysfs files may be removed, which waits for it, with
  *     those locks held.
  *   pci_bus_sem (the PCI core's), for reading
- *     held while a list of clients is judged, see p2pdma_client.c. A leaf
- *     here: under it only the locks of config space are taken.
+ *     held while a list of clients is judged, see p2pdma_client.c. Under it
+ *     only the locks of config space are taken here. But the PCI core's error
+ *     recovery takes device_lock under it: so a list must not be judged in a
+ *     driver's struct pci_error_handlers.
  *
  * What is read without a lock
  *
@@ -112,9 +114,10 @@ struct p2pdma_space;
  * @P2PDMA_ACS_COMPLETION: ACS at @at redirects the provider's completions
  *	upstream (sec 6.12.3)
  * @P2PDMA_ACS_UNREADABLE: the ACS control register of @at can't be read
- * @P2PDMA_NO_COMMON_BRIDGE: the path crosses a root complex, at @at
- * @P2PDMA_WRITES_ONLY: the path crosses a root complex, at @at, that routes
- *	posted requests only: the client can write to the provider, but not
+ * @P2PDMA_NO_COMMON_BRIDGE: the path crosses a root complex; @at is on the
+ *	root bus
+ * @P2PDMA_WRITES_ONLY: the path crosses a root complex that routes posted
+ *	requests only; @at is on the root bus, or redirects requests there: the client can write to the provider, but not
  *	read from it. The type is that of mappings of DMA_FROM_DEVICE; nothing
  *	else is supported, and so not a list of clients either.
  * @P2PDMA_DMA_MASK: the provider's addresses don't fit @at's DMA mask

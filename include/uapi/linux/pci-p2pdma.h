@@ -34,7 +34,7 @@ struct pci_p2pdma_address {
 #define PCI_P2PDMA_REASON_ACS_REQUEST		6	/* at: who redirects */
 #define PCI_P2PDMA_REASON_ACS_COMPLETION	7	/* at: who redirects */
 #define PCI_P2PDMA_REASON_ACS_UNREADABLE	8
-#define PCI_P2PDMA_REASON_NO_COMMON_BRIDGE	9	/* at: on the root bus */
+#define PCI_P2PDMA_REASON_NO_COMMON_BRIDGE	9	/* at: who sends it there */
 #define PCI_P2PDMA_REASON_DMA_MASK		10
 #define PCI_P2PDMA_REASON_BOUNCED		11
 #define PCI_P2PDMA_REASON_REMOVED		12

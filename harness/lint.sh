@@ -136,6 +136,8 @@ check_message()
 		{ say "$name: subject: not \"prefix: Capitalised imperative\""; bad=1; }
 	! sed '/^---$/,$d' "$1" | grep -nE '.{76}|[[:space:]]$' ||
 		{ say "$name: too long, or blanks at the end"; bad=1; }
+	! grep '^#' "$1" | grep -vxE '#(if 6\.[0-9]+|else|endif)' ||
+		{ say "$name: neither #if BASE, #else nor #endif"; bad=1; }
 	! grep -nE '^[A-Z][a-z]+(-[a-z]+)+: .*@' "$1" ||
 		{ say "$name: names a person"; bad=1; }
 	return "$bad"

@@ -12,7 +12,8 @@
 #                          left out for a base that has no such patch
 #   -path                  a file of the base that goes, if it has it
 #
-# series/00-cover.msg has the cover letter's subject and text.
+# series/00-cover.msg has the cover letter's subject and text. What holds of one
+# base only is between "#if BASE" and "#endif" in both.
 
 # shellcheck source=harness/lib.sh
 . "$(dirname "${BASH_SOURCE[0]}")/lib.sh"
@@ -37,10 +38,21 @@ entry_name()
 	basename "$1" .msg
 }
 
+# What is for this base of a text in which "#if BASE", "#else" and "#endif"
+# stand in lines of their own
+text_for_base()
+{
+	awk -v base="$base" 'BEGIN { on = 1 }
+		/^#if / { on = $2 == base; next }
+		/^#else$/ { on = !on; next }
+		/^#endif$/ { on = 1; next }
+		on'
+}
+
 # The commit message of an entry
 entry_text()
 {
-	sed '/^---$/,$d' "$1"
+	sed '/^---$/,$d' "$1" | text_for_base
 }
 
 # The lines below it

@@ -203,7 +203,7 @@ format_patches()
 	rm -rf "$series_out"
 	mkdir -p "$series_out"
 	in_series_git config branch.series.description \
-		"$(cat "$root/series/00-cover.msg")"
+		"$(text_for_base <"$root/series/00-cover.msg")"
 	in_series_git format-patch -q --cover-letter \
 		--cover-from-description=subject --subject-prefix="PATCH $base" \
 		--stat=75 -p --zero-commit --no-signature -B --no-renames -o "$series_out" \

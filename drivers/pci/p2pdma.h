@@ -117,9 +117,10 @@ struct p2pdma_space;
  * @P2PDMA_NO_COMMON_BRIDGE: the path crosses a root complex; @at is on the
  *	root bus
  * @P2PDMA_WRITES_ONLY: the path crosses a root complex that routes posted
- *	requests only; @at is on the root bus, or redirects requests there: the client can write to the provider, but not
- *	read from it. The type is that of mappings of DMA_FROM_DEVICE; nothing
- *	else is supported, and so not a list of clients either.
+ *	requests only; @at is on the root bus, or redirects requests there. The
+ *	client can write to the provider, but not read from it. The type is
+ *	that of mappings of DMA_FROM_DEVICE; nothing else is supported, and so
+ *	not a list of clients either.
  * @P2PDMA_DMA_MASK: the provider's addresses don't fit @at's DMA mask
  * @P2PDMA_BOUNCED: all DMA of @at is bounced through host memory
  * @P2PDMA_REMOVED: @at has been removed from the tree

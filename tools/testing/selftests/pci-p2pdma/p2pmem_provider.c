@@ -131,17 +131,17 @@ TEST_F(provider, unbind_with_clients)
 TEST_F(provider, mapping_of_the_bar_stays)
 {
 	int fd = open(p2pmem_path(self->bdf, "resource2"), O_RDWR);
-	volatile uint32_t *word;
+	uint32_t *word;
 
 	ASSERT_GE(fd, 0);
 	word = mmap(NULL, PAGE, PROT_READ | PROT_WRITE, MAP_SHARED, fd, 0);
 	ASSERT_NE(MAP_FAILED, (void *)word);
-	*word = 0x12345678;
+	__atomic_store_n(word, 0x12345678, __ATOMIC_RELAXED);
 	ASSERT_EQ(0, p2pmem_write(DRIVER "unbind", self->bdf));
-	EXPECT_EQ(0x12345678, *word);
+	EXPECT_EQ(0x12345678, __atomic_load_n(word, __ATOMIC_RELAXED));
 	ASSERT_EQ(0, p2pmem_write(DRIVER "bind", self->bdf));
-	EXPECT_EQ(0x12345678, *word);
-	munmap((void *)word, PAGE);
+	EXPECT_EQ(0x12345678, __atomic_load_n(word, __ATOMIC_RELAXED));
+	munmap(word, PAGE);
 	close(fd);
 }
 

@@ -16,14 +16,33 @@ here=$root/harness
 # last line with counts says so
 part()
 {
-	local name=$1 p f s
-	shift
+	"$here/$2.sh" "${@:3}" 2>&1 | tee "$logs/$1.log" || true
+	add_counts "$1"
+}
 
-	"$here/$1.sh" "${@:2}" 2>&1 | tee "$logs/$name.log" || true
+# aside NAME SCRIPT [argument...]: the same beside what follows, up to "join"
+aside()
+{
+	"$here/$2.sh" "${@:3}" >"$logs/$1.log" 2>&1 &
+	aside_pid=$! aside_name=$1
+}
+
+join()
+{
+	wait "$aside_pid" || true
+	cat "$logs/$aside_name.log"
+	add_counts "$aside_name"
+}
+
+# add_counts NAME: of the log of that name
+add_counts()
+{
+	local p f s
+
 	read -r p f s <<<"$(grep -E '^([a-z]+: )?[0-9]+ passed, [0-9]+ failed' \
-		"$logs/$name.log" | tail -n 1 | tr -cs '0-9' ' ')"
+		"$logs/$1.log" | tail -n 1 | tr -cs '0-9' ' ')"
 	((passed += ${p:-0}, failed += ${f:-1}, skipped += ${s:-0})) || true
-	((${f:-1} == 0)) || failures+=("$name")
+	((${f:-1} == 0)) || failures+=("$1")
 }
 
 # copies FLAVOUR TOPOLOGY: of a user, or of the kernel where users can't
@@ -99,6 +118,13 @@ controls()
 	TIMEOUT=30 must_be hang plain control,hang
 	must_be oops plain control,oops
 	must_be warn plain control,warn
+}
+
+# One of the controls only waits.
+tool_and_controls()
+{
+	controls
+	tool_offline
 	settle
 }
 
@@ -191,10 +217,10 @@ must()
 	exit 1
 }
 
-# The gates that need no guest, and the series
+# The gates that need no guest, and the series: sources [brief]
 sources()
 {
-	KEEP_GOING=1 part lint lint
+	KEEP_GOING=1 part lint lint "$@"
 	# Whoever checks need not be known to git.
 	GIT_AUTHOR_NAME=${GIT_AUTHOR_NAME:-$(git config user.name || echo check)} \
 	GIT_AUTHOR_EMAIL=${GIT_AUTHOR_EMAIL:-$(git config user.email || echo check@localhost)} \
@@ -214,7 +240,6 @@ plain_kernel()
 	guest_job plain allowed allow \
 		"pci=p2pdma_allow_host=8086;8086:29c0x;:29c0;0:29c0;18086:29c0;1234:5678;8086:29c0,noaer"
 	settle
-	tool_offline
 }
 
 # With CONFIG_PCI_P2PDMA=n, and beside it
@@ -265,10 +290,11 @@ phase()
 
 everything()
 {
-	phase part hurt hurt
+	aside hurt hurt
 	phase sources
+	phase join
 	phase plain_kernel
-	phase controls
+	phase tool_and_controls
 	phase breaks plain
 	phase off_kernel
 	phase debug_kernel
@@ -293,8 +319,9 @@ must "$here/deps.sh" check
 must "$here/prepare.sh"
 slots=2
 if [[ ${1:-} == brief ]]; then
-	phase sources
+	phase sources brief
 	phase plain_kernel
+	phase tool_offline
 else
 	everything
 	[[ -n ${BASE:-} ]] || phase other_bases

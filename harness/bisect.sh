@@ -151,10 +151,13 @@ run_suites()
 		say "  no KUnit suite yet"
 	fi
 	[[ -d $tree/tools/testing/selftests/pci-p2pdma ]] || return 0
+	slots=2
 	for program in p2pmem_sysfs p2pmem_copy p2pmem_lifecycle p2pmem_query; do
 		guest_job plain switch "selftest,$program"
 		((++runs))
 	done
+	settle
+	slots=1
 }
 
 # Every file of it

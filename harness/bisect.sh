@@ -23,10 +23,10 @@ absent()
 {
 	local symbol
 
-	grep -o 'CONFIG_PCI_P2PDMA_\w*' "$here/configs/plain.config" |
+	grep -o 'CONFIG_\w*P2PDMA\w*' "$here/configs/plain.config" |
 		sort -u | while IFS= read -r symbol; do
-		grep -q "^config ${symbol#CONFIG_}$" "$tree/drivers/pci/Kconfig" ||
-			printf '%s ' "$symbol"
+		grep -q "^config ${symbol#CONFIG_}$" "$tree/drivers/pci/Kconfig" \
+			"$tree/samples/Kconfig" || printf '%s ' "$symbol"
 	done
 }
 

@@ -46,6 +46,8 @@ LEAK = re.compile(r"unreferenced object")
 HARMLESS = re.compile(
     r"DMA-API: preallocated|DMA-API: debugging enabled|"
     r"kmemleak: .*(initialized|scanning)")
+# A line of a stack
+OURS = re.compile(r"\w*p2p\w*\+0x|\+0x\w+/0x\w+ \[\w+\]")
 BRACKET = re.compile(r"expected warning (begins: (?P<what>.*)|ends)")
 
 
@@ -54,6 +56,23 @@ def lines_of(path):
         return path.read_text(errors="replace").splitlines()
     except FileNotFoundError:
         return []
+
+
+def without_others_races(console):
+    """KCSAN's reports count if code of ours, or a module, is in a stack."""
+    kept, report = [], None
+    for line in console:
+        if "BUG: KCSAN:" in line:
+            report = []
+        if report is None:
+            kept.append(line)
+            continue
+        report.append(line)
+        if line.endswith("=====") or len(report) > 100:
+            if any(OURS.search(x) for x in report):
+                kept += report
+            report = None
+    return kept + (report or [])
 
 
 def find_splats(console, problems):
@@ -147,7 +166,7 @@ def judge(args, problems):
         problems["hang"].append("the time was over")
     elif status != "0":
         problems["end"].append(f"QEMU's exit status is {status}")
-    announced = find_splats(console, problems)
+    announced = find_splats(without_others_races(console), problems)
     problems["leak"] += [x for x in report if LEAK.search(x)]
 
     if args.kunit:

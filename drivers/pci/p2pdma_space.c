@@ -15,7 +15,7 @@
  *   level 2...  for each node of the level below, to the single top node
  *
  * Larger runs than a block (512 pages: 2 MiB, with pages of 4 KiB) aren't told
- * apart: BLOCK_BOUND is the highest.
+ * apart: BLOCK_BOUND is enough for them.
  *
  * A bound may be too high, but not too low:
  * - To free raises the bounds above what was freed.
@@ -477,7 +477,7 @@ static unsigned long find_blocks(struct p2pdma_space *space,
 	for (block = 0; block < nr_blocks && row < nr; block++) {
 		unsigned long node = READ_ONCE(space->level[1][block / LANES]);
 
-		if (lane_of(node, block) == BLOCK_BOUND &&
+		if (lane_of(node, block) >= BLOCK_BOUND &&
 		    run_in_block(space, map, block, BLOCK_ORDER) <
 							space->nr_pages)
 			row++;

@@ -25,7 +25,7 @@ die()
 
 # The names that bases/*.env set
 base_package='' base_tarball='' base_removed=() base_skips=()
-base_absent=''
+base_absent='' base_memory_noise=0
 declare -A base_left_out=()
 
 load_base()

@@ -23,7 +23,7 @@ facts()
 compare()
 {
 	compared=$logs/same-$1.compared
-	"$root/harness/same.py" "$logs" "same-$2" "$out/$3/System.map" \
+	MEMORY_NOISE=$base_memory_noise "$root/harness/same.py" "$logs" "same-$2" "$out/$3/System.map" \
 		"same-$4" "$out/$5/System.map" >"$compared" ||
 		say "can't compare $2 and $4" | tee "$compared"
 }

@@ -24,6 +24,8 @@ coverage) fragments=("$configs"/{plain,coverage}.config) ;;
 users) fragments=("$configs"/{plain,users}.config) ;;
 *) die "usage: build.sh plain|debug|kcsan|off|untouched|coverage|users" ;;
 esac
+[[ ! -f $configs/$flavour-$base.config ]] ||
+	fragments+=("$configs/$flavour-$base.config")
 
 users=(
 	drivers/accel/habanalabs/common/memory.o

@@ -121,6 +121,34 @@ static void bus_address_with_offset(struct kunit *test)
 	unmap(t, B);
 }
 
+/* Entries of one range: only the first one asks. */
+static void several_of_one_range(struct kunit *test)
+{
+	struct sg_table table;
+	struct scatterlist *sg;
+	struct map_test *t;
+	struct page *page;
+	int i;
+
+	map_test_create(test, 0);
+	t = test->priv;
+	page = sg_page(t->table.sgl);
+	KUNIT_ASSERT_EQ(test, sg_alloc_table(&table, 4, GFP_KERNEL), 0);
+	for_each_sgtable_sg(&table, sg, i)
+		sg_set_page(sg, page + 2 * i, PAGE_SIZE, 0);
+	KUNIT_EXPECT_EQ(test, dma_map_sgtable(&fabric_dev(t->fabric, B)->dev,
+					      &table, DMA_TO_DEVICE, 0), 0);
+	for_each_sgtable_dma_sg(&table, sg, i)
+		KUNIT_EXPECT_EQ(test, sg_dma_address(sg),
+				page_to_phys(page + 2 * i) + BUS_OFFSET);
+	dma_unmap_sgtable(&fabric_dev(t->fabric, B)->dev, &table,
+			  DMA_TO_DEVICE, 0);
+	KUNIT_EXPECT_EQ(test, dma_map_sgtable(&fabric_dev(t->fabric, C)->dev,
+					      &table, DMA_TO_DEVICE, 0),
+			-EREMOTEIO);
+	sg_free_table(&table);
+}
+
 static void refused(struct kunit *test)
 {
 	struct map_test *t;
@@ -256,6 +284,7 @@ static void child_of_a_function(struct kunit *test)
 
 static struct kunit_case p2pdma_map_cases[] = {
 	KUNIT_CASE(bus_address_with_offset),
+	KUNIT_CASE(several_of_one_range),
 	KUNIT_CASE(refused),
 	KUNIT_CASE(through_host),
 	KUNIT_CASE(writes_only),

@@ -128,8 +128,9 @@ def memory(a, b, drives):
     by 80 KB in slabs and by 24 KB in the rest): it depends on the moment how
     many workers there are, each with its stack. MEMORY_NOISE: of a base, see
     bases/."""
-    bounds = {"Rest": int(os.environ.get("MEMORY_NOISE", 0)), "Slab": 32,
-              "Stacks": 0, "Percpu": 0, "Cached": 0}
+    noise = int(os.environ.get("MEMORY_NOISE", 0))
+    bounds = {"Rest": noise, "Slab": 32, "Stacks": noise, "Percpu": 0,
+              "Cached": 0}
     if drives:
         bounds.update({"Rest": 32, "Slab": 96, "Stacks": 32})
     for values in a, b:

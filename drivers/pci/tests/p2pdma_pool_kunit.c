@@ -222,6 +222,33 @@ static void without_memory(struct kunit *test)
 	KUNIT_EXPECT_EQ(test, nents, 0);
 }
 
+/* More pieces than are looked at in one go */
+static void many_pieces(struct kunit *test)
+{
+	const unsigned int nr = SZ_64M / PAGE_SIZE;
+	struct pool_test *t = test->priv;
+	struct p2pdma_free_runs runs;
+	void *page, *first = NULL;
+	unsigned int i;
+
+	fabric_set_bar(t->b, 0, SZ_64M, SZ_64M);
+	KUNIT_ASSERT_EQ(test, pci_p2pdma_add_resource(t->b, 0, 0, 0), 0);
+	for (i = 0; i < nr; i++) {
+		page = pci_alloc_p2pmem(t->b, PAGE_SIZE);
+		KUNIT_ASSERT_NOT_NULL(test, page);
+		if (!first || page < first)
+			first = page;
+	}
+	for (i = 1; i < nr; i += 2)
+		pci_free_p2pmem(t->b, first + i * PAGE_SIZE, PAGE_SIZE);
+	runs = p2pdma_pool_free_runs(rcu_access_pointer(t->b->p2pdma));
+	KUNIT_EXPECT_EQ(test, runs.count, nr / 2);
+	KUNIT_EXPECT_EQ(test, runs.longest, 1);
+	for (i = 0; i < nr; i += 2)
+		pci_free_p2pmem(t->b, first + i * PAGE_SIZE, PAGE_SIZE);
+	KUNIT_EXPECT_EQ(test, pool_avail(t->b), SZ_64M);
+}
+
 static void allocate(struct kunit *test)
 {
 	struct pool_test *t = test->priv;
@@ -488,6 +515,7 @@ static struct kunit_case p2pdma_pool_cases[] = {
 	KUNIT_CASE(bound_again),
 	KUNIT_CASE(without_memory),
 	KUNIT_CASE(allocate),
+	KUNIT_CASE(many_pieces),
 	KUNIT_CASE(bus_addresses),
 	KUNIT_CASE(wrong_free),
 	KUNIT_CASE(scatterlists),

@@ -19,8 +19,10 @@ here=$root/harness
 # last line with counts says so
 part()
 {
-	"$here/$2.sh" "${@:3}" 2>&1 | tee "$logs/$1.log" || true
-	add_counts "$1"
+	local status=0
+
+	"$here/$2.sh" "${@:3}" 2>&1 | tee "$logs/$1.log" || status=$?
+	add_counts "$1" "$status"
 }
 
 # aside NAME SCRIPT [argument...]: the same beside what follows, up to "join"
@@ -32,20 +34,25 @@ aside()
 
 join()
 {
-	wait "$aside_pid" || true
+	local status=0
+
+	wait "$aside_pid" || status=$?
 	cat "$logs/$aside_name.log"
-	add_counts "$aside_name"
+	add_counts "$aside_name" "$status"
 }
 
-# add_counts NAME: of the log of that name
+# add_counts NAME STATUS: of the log of that name. A script that died half way
+# may have left counts of a part of it: its exit status tells.
 add_counts()
 {
 	local p f s
 
 	read -r p f s <<<"$(grep -E '^([a-z]+: )?[0-9]+ passed, [0-9]+ failed' \
 		"$logs/$1.log" | tail -n 1 | tr -cs '0-9' ' ')"
-	((passed += ${p:-0}, failed += ${f:-1}, skipped += ${s:-0})) || true
-	((${f:-1} == 0)) || failures+=("$1")
+	: "${p:=0}" "${f:=1}" "${s:=0}"
+	((f || !$2)) || f=1
+	((passed += p, failed += f, skipped += s)) || true
+	((f == 0)) || failures+=("$1")
 }
 
 # copies FLAVOUR TOPOLOGY: of a user, or of the kernel where users can't

@@ -27,16 +27,17 @@
  * of more than a block takes a look at each block's lane, and one for which
  * there is no aligned place, a search of the bitmap.
  *
- * A single page is looked for in the word where the last one was found, the
- * hint, and then next to it; a longer run from the beginning. To free in the
- * hint's word raises no bound: that is done when the hint moves on, or when
- * somebody looks for a longer run.
+ * A single page is looked for in the word where the processor found the last
+ * one, its hint, and then next to it; a longer run from the beginning. To free
+ * in the hint's word raises no bound: that is done when the hint moves on, or
+ * when somebody finds nothing. Processors begin in different cache lines, so
+ * that they don't wait for each other.
  *
  * No lock is taken. Who frees clears bits, then looks at the bound; who
  * settles lowers the bound, then looks at the bits again; between the two
  * steps of either is a full barrier. So one of them sees what the other did,
- * at each level; and likewise of who frees in the hint's word, and who moves
- * the hint. genalloc takes back what it marked before it met another one's
+ * at each level; and likewise of who frees in a hint's word, and who moves
+ * that hint. genalloc takes back what it marked before it met another one's
  * marks; when it asks again, the bounds there are raised. A bound that is too
  * low for a moment costs a search of the bitmap, never the space.
  */
@@ -49,6 +50,7 @@
 #include <linux/log2.h>
 #include <linux/math.h>
 #include <linux/overflow.h>
+#include <linux/percpu.h>
 #include <linux/slab.h>
 
 #include "p2pdma.h"
@@ -65,6 +67,9 @@
 #define BLOCK_ORDER	(WORD_ORDER + 3)
 #define BLOCK_PAGES	(WORD_PAGES * LANES)
 #define BLOCK_BOUND	(BLOCK_ORDER + 1)		/* all of it is free */
+
+/* The first single pages break up one block of so many, at most. */
+#define BLOCKS_BY_HINT	16
 
 static_assert(WORD_PAGES == BITS_PER_LONG);
 static_assert(ilog2(BITS_PER_LONG) == WORD_ORDER);
@@ -438,35 +443,6 @@ find_aligned(struct p2pdma_space *space, const unsigned long *map,
 	}
 }
 
-/* Whatever the index doesn't know of */
-static noinline unsigned long first_fit(struct p2pdma_space *space,
-					unsigned long *map, unsigned int nr)
-{
-	/* Others change the bits meanwhile: genalloc sees what came of it. */
-	return data_race(bitmap_find_next_zero_area(map, space->nr_pages, 0,
-						    nr, 0));
-}
-
-/* The hint's word is full. */
-static noinline unsigned long find_page(struct p2pdma_space *space,
-					unsigned long *map, unsigned long word)
-{
-	unsigned long page;
-
-	settle_full_word(space, map, word);
-	page = find_aligned(space, map, 0, 0, word / LANES);
-	if (unlikely(page >= space->nr_pages)) {
-		page = first_fit(space, map, 1);
-		if (page >= space->nr_pages)
-			return page;
-	}
-	/* What was freed in the meantime has raised nothing. */
-	word = xchg(&space->hint, page / WORD_PAGES);
-	if (unlikely(free_pages_of(space, map, word)))
-		p2pdma_space_raise(space, map, word);
-	return page;
-}
-
 /* Free blocks in a row */
 static unsigned long find_blocks(struct p2pdma_space *space,
 				 const unsigned long *map, unsigned long nr)
@@ -487,6 +463,55 @@ static unsigned long find_blocks(struct p2pdma_space *space,
 	return row < nr ? space->nr_pages : (block - nr) * BLOCK_PAGES;
 }
 
+static unsigned long find_indexed(struct p2pdma_space *space,
+				  const unsigned long *map, unsigned int nr)
+{
+	if (nr > BLOCK_PAGES)
+		return find_blocks(space, map, DIV_ROUND_UP(nr, BLOCK_PAGES));
+	return find_aligned(space, map, order_base_2(nr), space->levels - 1, 0);
+}
+
+/* What was freed in the hints' words, and then whatever the index lacks */
+static noinline unsigned long find_again(struct p2pdma_space *space,
+					 unsigned long *map, unsigned int nr)
+{
+	unsigned long page;
+	int cpu;
+
+	for_each_possible_cpu(cpu)
+		p2pdma_space_raise(space, map,
+				   READ_ONCE(*per_cpu_ptr(space->hint, cpu)));
+	page = find_indexed(space, map, nr);
+	if (page < space->nr_pages)
+		return page;
+	/* Others change the bits meanwhile: genalloc sees what came of it. */
+	return data_race(bitmap_find_next_zero_area(map, space->nr_pages, 0,
+						    nr, 0));
+}
+
+/*
+ * The hint's word is full. By now it may be another processor's hint that
+ * moves: any may.
+ */
+static noinline unsigned long find_page(struct p2pdma_space *space,
+					unsigned long *map, unsigned long word)
+{
+	unsigned long page;
+
+	settle_full_word(space, map, word);
+	page = find_aligned(space, map, 0, 0, word / LANES);
+	if (unlikely(page >= space->nr_pages)) {
+		page = find_again(space, map, 1);
+		if (page >= space->nr_pages)
+			return page;
+	}
+	/* What was freed in the meantime has raised nothing. */
+	word = xchg(raw_cpu_ptr(space->hint), page / WORD_PAGES);
+	if (unlikely(free_pages_of(space, map, word)))
+		p2pdma_space_raise(space, map, word);
+	return page;
+}
+
 /*
  * @start: where genalloc has just taken back what it had marked; or 0, which
  * may also say that it asks for the first time
@@ -497,15 +522,10 @@ static noinline unsigned long find_run(struct p2pdma_space *space,
 {
 	unsigned long page;
 
-	p2pdma_space_raise(space, map, READ_ONCE(space->hint));
 	if (start || nr > WORD_PAGES)
 		p2pdma_space_raise_run(space, map, start, nr);
-	if (nr <= BLOCK_PAGES)
-		page = find_aligned(space, map, order_base_2(nr),
-				    space->levels - 1, 0);
-	else
-		page = find_blocks(space, map, DIV_ROUND_UP(nr, BLOCK_PAGES));
-	return page < space->nr_pages ? page : first_fit(space, map, nr);
+	page = find_indexed(space, map, nr);
+	return page < space->nr_pages ? page : find_again(space, map, nr);
 }
 
 /**
@@ -533,7 +553,7 @@ unsigned long p2pdma_space_find(unsigned long *map, unsigned long size,
 		container_of(map, struct gen_pool_chunk, bits[0]);
 	struct p2pdma_range *range = chunk->owner;
 	struct p2pdma_space *space = range->space;
-	unsigned long word = READ_ONCE(space->hint);
+	unsigned long word = this_cpu_read(*space->hint);
 	unsigned long free = free_pages_of(space, map, word);
 
 	if (unlikely(nr != 1))
@@ -588,12 +608,39 @@ static void fill_in(struct p2pdma_space *space)
 	}
 }
 
+/* Those who begin in one block share its cache line of genalloc's bitmap. */
+static void place_hints(struct p2pdma_space *space)
+{
+	unsigned long block = 0;
+	int cpu;
+
+	for_each_possible_cpu(cpu) {
+		*per_cpu_ptr(space->hint, cpu) = block * LANES;
+		if (++block >= space->nr_pages / BLOCK_PAGES / BLOCKS_BY_HINT)
+			block = 0;
+	}
+}
+
+/**
+ * p2pdma_space_destroy - free what p2pdma_space_create() returned
+ * @space: that, or NULL
+ *
+ * Context: Process context, may sleep.
+ */
+void p2pdma_space_destroy(struct p2pdma_space *space)
+{
+	if (space)
+		free_percpu(space->hint);
+	kvfree(space);
+}
+
 /**
  * p2pdma_space_create - an index of free pages
  * @nr_pages: their number
  *
  * Context: Process context, may sleep.
- * Return: NULL if there is no memory for it; one byte for 64 pages, mostly.
+ * Return: NULL if there is no memory for it; one byte for 64 pages, mostly, and
+ * a word for each processor.
  */
 struct p2pdma_space *p2pdma_space_create(unsigned long nr_pages)
 {
@@ -609,17 +656,17 @@ struct p2pdma_space *p2pdma_space_create(unsigned long nr_pages)
 	} while (lanes > 1 || levels < 2);
 
 	space = kvzalloc(struct_size(space, nodes, total), GFP_KERNEL);
-	if (!space)
+	if (space)
+		space->hint = alloc_percpu(unsigned long);
+	if (!space || !space->hint) {
+		p2pdma_space_destroy(space);
 		return NULL;
+	}
 	space->nr_pages = nr_pages;
 	space->levels = levels;
 	for (i = 0, total = 0; i < levels; total += nr[i++])
 		space->level[i] = &space->nodes[total];
 	fill_in(space);
+	place_hints(space);
 	return space;
-}
-
-void p2pdma_space_destroy(struct p2pdma_space *space)
-{
-	kvfree(space);
 }

@@ -6,6 +6,7 @@
 #define _PCI_P2PDMA_SPACE_H
 
 #include <linux/compiler.h>
+#include <linux/percpu.h>
 #include <linux/types.h>
 
 struct gen_pool;
@@ -16,14 +17,14 @@ struct gen_pool;
 /**
  * struct p2pdma_space - the index of a range's free pages
  * @nr_pages: of the range
- * @hint: the word in which a single page was found last
+ * @hint: of each processor, the word in which it found a single page last
  * @levels: of the tree, at least two
  * @level: the nodes of each; one byte of a node is a lane
  * @nodes: those of all levels
  */
 struct p2pdma_space {
 	unsigned long nr_pages;
-	unsigned long hint;
+	unsigned long __percpu *hint;
 	unsigned int levels;
 	unsigned long *level[P2PDMA_SPACE_LEVELS];
 	unsigned long nodes[];
@@ -55,7 +56,7 @@ p2pdma_space_freed(struct p2pdma_space *space, const unsigned long *map,
 {
 	if (unlikely(nr != 1))
 		p2pdma_space_raise_run(space, map, page, nr);
-	else if (READ_ONCE(space->hint) != page / P2PDMA_SPACE_WORD_PAGES)
+	else if (this_cpu_read(*space->hint) != page / P2PDMA_SPACE_WORD_PAGES)
 		p2pdma_space_raise_page(space, map, page);
 }
 

@@ -9,10 +9,13 @@
 #include <kunit/test.h>
 #include <linux/bitmap.h>
 #include <linux/completion.h>
+#include <linux/cpumask.h>
 #include <linux/genalloc.h>
 #include <linux/kthread.h>
 #include <linux/log2.h>
+#include <linux/percpu.h>
 #include <linux/prandom.h>
+#include <linux/sched.h>
 #include <linux/sizes.h>
 
 #include "../p2pdma.h"
@@ -27,6 +30,17 @@ struct space_test {
 	struct p2pdma_range range;
 	unsigned long nr_pages;
 };
+
+static int run_on(unsigned int cpu)
+{
+	return set_cpus_allowed_ptr(current, cpumask_of(cpu));
+}
+
+/* Each processor has a hint: which page is found must not depend on where. */
+static int space_test_init(struct kunit *test)
+{
+	return run_on(cpumask_first(cpu_online_mask));
+}
 
 static void space_test_exit(struct kunit *test)
 {
@@ -227,6 +241,60 @@ static void large(struct kunit *test)
 	put(t, 0, 4 * BLOCK_PAGES);
 }
 
+/* Where processors begin: apart, unless that broke up much of the range */
+static void processors_apart(struct kunit *test)
+{
+	static const unsigned long blocks[] = { 1, 8, 31, 32, 48, 128 };
+	int i;
+
+	for (i = 0; i < ARRAY_SIZE(blocks); i++) {
+		struct space_test *t =
+			space_test_create(test, blocks[i] * BLOCK_PAGES);
+		unsigned long apart = max(blocks[i] / 16, 1UL);
+		unsigned int cpu, n = 0;
+
+		for_each_possible_cpu(cpu) {
+			unsigned long *hint =
+				per_cpu_ptr(t->range.space->hint, cpu);
+
+			KUNIT_EXPECT_EQ(test,
+					n++ % apart * BLOCK_PAGES,
+					*hint * P2PDMA_SPACE_WORD_PAGES);
+		}
+	}
+}
+
+/*
+ * One processor frees in the word of its hint, which raises no bound. Another
+ * one finds it, and by the index: the bounds above it are raised.
+ */
+static void freed_by_another(struct kunit *test)
+{
+	struct space_test *t = space_test_create(test, 64 * BLOCK_PAGES);
+	struct p2pdma_space *space = t->range.space;
+	unsigned long *top = &space->level[space->levels - 1][0];
+	unsigned int one = cpumask_first(cpu_online_mask);
+	unsigned int other = cpumask_next(one, cpu_online_mask);
+	unsigned long i, order;
+
+	if (other >= nr_cpu_ids)
+		kunit_skip(test, "needs two processors");
+	for (order = 0; order < ilog2(P2PDMA_SPACE_WORD_PAGES); order++) {
+		KUNIT_ASSERT_EQ(test, 0, get(t, t->nr_pages));
+		KUNIT_ASSERT_EQ(test, 0, run_on(one));
+		*this_cpu_ptr(space->hint) = 0;
+		for (i = 0; i < 1UL << order; i++)
+			put(t, i, 1);
+		KUNIT_EXPECT_EQ(test, 0, *top);
+
+		KUNIT_ASSERT_EQ(test, 0, run_on(other));
+		*this_cpu_ptr(space->hint) = 8;
+		KUNIT_EXPECT_EQ(test, 0, get(t, 1UL << order));
+		KUNIT_EXPECT_EQ(test, order + 1, *top);
+		put(t, 0, t->nr_pages);
+	}
+}
+
 struct trace_entry {
 	unsigned long page, nr;
 };
@@ -379,6 +447,8 @@ static struct kunit_case p2pdma_space_cases[] = {
 	KUNIT_CASE(place_that_is_not_aligned),
 	KUNIT_CASE(part_of_a_block),
 	KUNIT_CASE(large),
+	KUNIT_CASE(processors_apart),
+	KUNIT_CASE(freed_by_another),
 	KUNIT_CASE(long_trace),
 	KUNIT_CASE(rivals),
 	{}
@@ -386,6 +456,7 @@ static struct kunit_case p2pdma_space_cases[] = {
 
 static struct kunit_suite p2pdma_space_suite = {
 	.name = "p2pdma_space",
+	.init = space_test_init,
 	.exit = space_test_exit,
 	.test_cases = p2pdma_space_cases,
 };

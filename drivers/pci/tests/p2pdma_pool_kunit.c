@@ -9,10 +9,12 @@
 #include <kunit/test.h>
 #include <linux/delay.h>
 #include <linux/genalloc.h>
+#include <linux/jiffies.h>
 #include <linux/kthread.h>
 #include <linux/pci.h>
 #include <linux/pci-p2pdma.h>
 #include <linux/scatterlist.h>
+#include <linux/workqueue.h>
 
 #include "../p2pdma.h"
 #include "p2pdma_fabric.h"
@@ -405,6 +407,48 @@ static void scatterlist_from_fragments(struct kunit *test)
 	KUNIT_EXPECT_EQ(test, pool_avail(t->a), SZ_8M);
 }
 
+/* Someone who frees all of a pool, and sleeps between clearing and counting */
+struct slow_free {
+	struct delayed_work work;
+	struct gen_pool_chunk *chunk;
+};
+
+static void slow_free_ends(struct work_struct *work)
+{
+	struct slow_free *slow = container_of(to_delayed_work(work),
+					      struct slow_free, work);
+
+	atomic_long_add(SZ_8M, &slow->chunk->avail);
+}
+
+/* What another one is about to give back is waited for, but not for ever. */
+static void scatterlist_waits(struct kunit *test)
+{
+	struct pool_test *t = test->priv;
+	struct scatterlist *sgl;
+	struct slow_free *slow;
+	unsigned int nents;
+	int error;
+
+	slow = kunit_kzalloc(test, sizeof(*slow), GFP_KERNEL);
+	KUNIT_ASSERT_NOT_NULL(test, slow);
+	KUNIT_ASSERT_EQ(test, pci_p2pdma_add_resource(t->a, 0, 0, 0), 0);
+	slow->chunk = list_first_entry(&rcu_access_pointer(t->a->p2pdma)->pool->chunks,
+				       struct gen_pool_chunk, next_chunk);
+	atomic_long_sub(SZ_8M, &slow->chunk->avail);
+	KUNIT_EXPECT_EQ(test, pci_p2pmem_alloc_sgl(t->a, &sgl, &nents, SZ_8M),
+			-ENOMEM);
+
+	INIT_DELAYED_WORK(&slow->work, slow_free_ends);
+	schedule_delayed_work(&slow->work, HZ / 10);
+	error = pci_p2pmem_alloc_sgl(t->a, &sgl, &nents, SZ_8M);
+	flush_delayed_work(&slow->work);
+	KUNIT_ASSERT_EQ(test, error, 0);
+	KUNIT_EXPECT_EQ(test, pool_avail(t->a), 0);
+	pci_p2pmem_free_sgl(t->a, sgl, nents);
+	KUNIT_EXPECT_EQ(test, pool_avail(t->a), SZ_8M);
+}
+
 static int unbind_thread(void *data)
 {
 	fabric_unbind(data);
@@ -520,6 +564,7 @@ static struct kunit_case p2pdma_pool_cases[] = {
 	KUNIT_CASE(wrong_free),
 	KUNIT_CASE(scatterlists),
 	KUNIT_CASE(scatterlist_from_fragments),
+	KUNIT_CASE(scatterlist_waits),
 	KUNIT_CASE(unbind_waits),
 	KUNIT_CASE(driver_removed),
 	{}

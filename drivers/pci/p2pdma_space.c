@@ -24,14 +24,16 @@
  *   settles it.
  * So what a search settles is paid for by what was allocated or freed before,
  * and what it costs beyond depends on the depth of the tree alone. But a run
- * of more than a block takes a look at each block's lane, and one for which
- * there is no aligned place, a search of the bitmap.
+ * of more than a block takes a look at each block's lane; a search that the
+ * tree has nothing for, one at each processor's hint; and a run for which there
+ * is no aligned place, a search of the bitmap.
  *
  * A single page is looked for in the word where the processor found the last
- * one, its hint, and then next to it; a longer run from the beginning. To free
- * in the hint's word raises no bound: that is done when the hint moves on, or
- * when somebody finds nothing. Processors begin in different cache lines, so
- * that they don't wait for each other.
+ * one, its hint, and then next to it; a longer run from the beginning. A
+ * processor that frees in its own hint's word raises no bound: that is done
+ * when the hint moves on, or when somebody finds nothing. Hints begin in
+ * different cache lines of the bitmap, where the range is large. They may meet
+ * later, and then processors wait for each other, as in any bitmap.
  *
  * No lock is taken. Who frees clears bits, then looks at the bound; who
  * settles lowers the bound, then looks at the bits again; between the two
@@ -68,7 +70,7 @@
 #define BLOCK_PAGES	(WORD_PAGES * LANES)
 #define BLOCK_BOUND	(BLOCK_ORDER + 1)		/* all of it is free */
 
-/* The first single pages break up one block of so many, at most. */
+/* The first single pages break up one block, or one of so many blocks. */
 #define BLOCKS_BY_HINT	16
 
 static_assert(WORD_PAGES == BITS_PER_LONG);
@@ -608,7 +610,7 @@ static void fill_in(struct p2pdma_space *space)
 	}
 }
 
-/* Those who begin in one block share its cache line of genalloc's bitmap. */
+/* The first words of two blocks are never in one cache line of the bitmap. */
 static void place_hints(struct p2pdma_space *space)
 {
 	unsigned long block = 0;

@@ -282,13 +282,13 @@ static void freed_by_another(struct kunit *test)
 	for (order = 0; order < ilog2(P2PDMA_SPACE_WORD_PAGES); order++) {
 		KUNIT_ASSERT_EQ(test, 0, get(t, t->nr_pages));
 		KUNIT_ASSERT_EQ(test, 0, run_on(one));
-		*this_cpu_ptr(space->hint) = 0;
+		*per_cpu_ptr(space->hint, one) = 0;
 		for (i = 0; i < 1UL << order; i++)
 			put(t, i, 1);
 		KUNIT_EXPECT_EQ(test, 0, *top);
 
 		KUNIT_ASSERT_EQ(test, 0, run_on(other));
-		*this_cpu_ptr(space->hint) = 8;
+		*per_cpu_ptr(space->hint, other) = 8;
 		KUNIT_EXPECT_EQ(test, 0, get(t, 1UL << order));
 		KUNIT_EXPECT_EQ(test, order + 1, *top);
 		put(t, 0, t->nr_pages);

@@ -329,8 +329,8 @@ EXPORT_SYMBOL_GPL(pci_p2pmem_virt_to_bus);
  * @nents: where the number of its entries goes
  * @length: bytes
  *
- * One entry if there is a free piece of this size, else as few as the
- * fragmentation of the pool allows.
+ * One entry if there is a free piece of this size, else several: the longest
+ * first, of those that a short look at a fragmented pool finds.
  *
  * Context: Process context; may sleep.
  * Return: 0; -EINVAL if @length is 0; -ENODEV if the device has no

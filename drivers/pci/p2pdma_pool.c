@@ -36,6 +36,9 @@
 /* A look at a pool may take long: so many runs between two breaths. */
 #define RUNS_AT_A_TIME 4096
 
+/* Where a look can't be interrupted, the longest of so many will do. */
+#define RUNS_ENOUGH (2 * RUNS_AT_A_TIME)
+
 /* The chunk that @addr is in, or NULL; under rcu_read_lock() */
 static struct gen_pool_chunk *chunk_of(struct pci_p2pdma *p2pdma,
 				       unsigned long addr)
@@ -281,9 +284,8 @@ struct p2pdma_free_runs p2pdma_pool_free_runs(struct pci_p2pdma *p2pdma)
 	return runs;
 }
 
-/* Pages in the longest run, or @wanted; under rcu_read_lock() */
-static unsigned long longest_run(struct pci_p2pdma *p2pdma,
-				 unsigned long wanted)
+/* Pages in a long run, at most @wanted; under rcu_read_lock() */
+static unsigned long long_run(struct pci_p2pdma *p2pdma, unsigned long wanted)
 {
 	struct p2pdma_free_runs runs = { .wanted = wanted };
 	struct gen_pool_chunk *chunk;
@@ -291,7 +293,8 @@ static unsigned long longest_run(struct pci_p2pdma *p2pdma,
 	list_for_each_entry_rcu(chunk, &p2pdma->pool->chunks, next_chunk) {
 		runs.next = 0;
 		while (look_for_runs(chunk, &runs))
-			;
+			if (runs.count >= RUNS_ENOUGH)
+				return runs.longest;
 	}
 	return min(runs.longest, wanted);
 }
@@ -305,7 +308,7 @@ struct p2pdma_extent {
 };
 
 /*
- * The longest piece there is, at most @length bytes. The search is not atomic
+ * The longest piece that is found, at most @length bytes. The search is not atomic
  * with the allocation: returns -EAGAIN if another one came in between, or is
  * about to give back what the search has seen.
  */
@@ -321,7 +324,7 @@ static int extent_fill(struct p2pdma_extent *extent, struct pci_p2pdma *p2pdma,
 	if (READ_ONCE(p2pdma->retired))
 		return -ENODEV;
 
-	nr_pages = longest_run(p2pdma, PFN_UP((u64)length));
+	nr_pages = long_run(p2pdma, PFN_UP((u64)length));
 	if (!nr_pages)
 		return -ENOMEM;
 	extent->length = min_t(u64, length, (u64)nr_pages << PAGE_SHIFT);
@@ -367,7 +370,7 @@ static void extents_free(struct pci_dev *pdev, struct list_head *extents)
 
 /*
  * Returns their number, or a negative errno and no extent. What is longer than
- * the one before isn't looked for: it would have been found then.
+ * the one before isn't looked for: most often it would have been found then.
  */
 static int extents_alloc(struct pci_dev *pdev, struct list_head *extents,
 			 u32 length)

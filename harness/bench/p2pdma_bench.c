@@ -516,27 +516,38 @@ static int bench_pools(void)
 #define PAIRS	200000
 #define ROUNDS	9
 
+struct rival {
+	struct bench *b;
+	unsigned int nr_held;
+	void *held[1024];
+};
+
 static atomic_t waiting, running;
 
 static int contend(void *data)
 {
-	struct bench *b = data;
+	struct rival *r = data;
+	struct pci_dev *provider = r->b->provider;
 	void *page;
 	int i;
 
+	for (i = 0; i < r->nr_held; i++)
+		r->held[i] = pci_alloc_p2pmem(provider, PAGE_SIZE);
 	atomic_dec(&waiting);
 	while (atomic_read(&waiting))
 		cpu_relax();
 	for (i = 0; i < PAIRS; i++) {
-		page = pci_alloc_p2pmem(b->provider, PAGE_SIZE);
-		pci_free_p2pmem(b->provider, page, PAGE_SIZE);
+		page = pci_alloc_p2pmem(provider, PAGE_SIZE);
+		pci_free_p2pmem(provider, page, PAGE_SIZE);
 	}
+	for (i = 0; i < r->nr_held; i++)
+		pci_free_p2pmem(provider, r->held[i], PAGE_SIZE);
 	atomic_dec(&running);
 	return 0;
 }
 
 /* Nanoseconds for a pair of calls, each processor making its own */
-static u64 contend_on(struct bench *b, unsigned int nr)
+static u64 contend_on(struct rival *r, unsigned int nr)
 {
 	unsigned int cpu = 0;
 	u64 start;
@@ -545,7 +556,7 @@ static u64 contend_on(struct bench *b, unsigned int nr)
 	atomic_set(&running, nr);
 	start = ktime_get_ns();
 	for (; cpu < nr; cpu++)
-		kthread_run_on_cpu(contend, b, cpu, "contend/%u");
+		kthread_run_on_cpu(contend, &r[cpu], cpu, "contend/%u");
 	while (atomic_read(&running))
 		schedule_timeout_uninterruptible(1);
 	return (ktime_get_ns() - start) / PAIRS;
@@ -559,32 +570,50 @@ static int by_value(const void *a, const void *b)
 }
 
 /* Of many rounds, in turns: each by itself is what else the machine does. */
-static int bench_contention(void)
+static void bench_rivals(struct rival *r, unsigned int nr, unsigned int nr_held)
 {
 	u64 alone[ROUNDS], together[ROUNDS];
-	unsigned int nr = num_online_cpus();
-	struct bench b;
-	int i, error;
+	char held[32] = "";
+	int i;
 
-	error = bench_create(&b, DP3, SZ_256M);
-	for (i = 0; i < ROUNDS && !error; i++) {
-		alone[i] = contend_on(&b, 1);
-		together[i] = contend_on(&b, nr);
-		pr_info("round %d: %llu ns, %llu ns\n", i, alone[i],
-			together[i]);
+	for (i = 0; i < nr; i++)
+		r[i].nr_held = nr_held;
+	for (i = 0; i < ROUNDS; i++) {
+		alone[i] = contend_on(r, 1);
+		together[i] = contend_on(r, nr);
 	}
-	bench_destroy(&b);
-	if (error)
-		return error;
 	sort(alone, ROUNDS, sizeof(u64), by_value, NULL);
 	sort(together, ROUNDS, sizeof(u64), by_value, NULL);
-	pr_info("row 1 processor, ns for alloc and free = %llu\n",
+	if (nr_held)
+		snprintf(held, sizeof(held), ", each with %u", nr_held);
+	pr_info("row 1 processor, ns for alloc and free%s = %llu\n", held,
 		alone[ROUNDS / 2]);
-	pr_info("row %u processors, ns for alloc and free = %llu\n",
-		nr, together[ROUNDS / 2]);
-	pr_info("row %u processors by 1, %% = %llu\n", nr,
+	pr_info("row %u processors, ns for alloc and free%s = %llu\n", nr, held,
+		together[ROUNDS / 2]);
+	pr_info("row %u processors by 1, %%%s = %llu\n", nr, held,
 		together[ROUNDS / 2] * 100 / alone[ROUNDS / 2]);
-	return 0;
+}
+
+static int bench_contention(void)
+{
+	unsigned int i, nr = num_online_cpus();
+	struct rival *r;
+	struct bench b;
+	int error;
+
+	r = kvcalloc(nr, sizeof(*r), GFP_KERNEL);
+	if (!r)
+		return -ENOMEM;
+	error = bench_create(&b, DP3, SZ_256M);
+	for (i = 0; i < nr; i++)
+		r[i].b = &b;
+	if (!error)
+		bench_rivals(r, nr, 0);
+	if (!error)
+		bench_rivals(r, nr, ARRAY_SIZE(r->held));
+	bench_destroy(&b);
+	kvfree(r);
+	return error;
 }
 
 static int __init bench_init(void)

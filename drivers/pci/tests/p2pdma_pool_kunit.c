@@ -71,6 +71,12 @@ static size_t pool_size(struct pci_dev *pdev)
 	return p2pdma ? gen_pool_size(p2pdma->pool) : 0;
 }
 
+static struct gen_pool_chunk *pool_chunk(struct pci_dev *pdev)
+{
+	return list_first_entry(&rcu_access_pointer(pdev->p2pdma)->pool->chunks,
+				struct gen_pool_chunk, next_chunk);
+}
+
 static size_t pool_avail(struct pci_dev *pdev)
 {
 	struct pci_p2pdma *p2pdma = rcu_access_pointer(pdev->p2pdma);
@@ -224,31 +230,42 @@ static void without_memory(struct kunit *test)
 	KUNIT_EXPECT_EQ(test, nents, 0);
 }
 
-/* More pieces than are looked at in one go */
+/*
+ * More pieces than are looked at in one go: the files in sysfs tell of all, and
+ * the scatterlist is of those that a short look finds, not of the last ones.
+ */
 static void many_pieces(struct kunit *test)
 {
-	const unsigned int nr = SZ_64M / PAGE_SIZE;
+	const unsigned int half = SZ_64M / PAGE_SIZE, nr = 2 * half;
 	struct pool_test *t = test->priv;
 	struct p2pdma_free_runs runs;
-	void *page, *first = NULL;
-	unsigned int i;
+	struct scatterlist *sgl;
+	unsigned int i, nents;
+	void *first;
 
-	fabric_set_bar(t->b, 0, SZ_64M, SZ_64M);
+	fabric_set_bar(t->b, 0, SZ_128M, SZ_128M);
 	KUNIT_ASSERT_EQ(test, pci_p2pdma_add_resource(t->b, 0, 0, 0), 0);
-	for (i = 0; i < nr; i++) {
-		page = pci_alloc_p2pmem(t->b, PAGE_SIZE);
-		KUNIT_ASSERT_NOT_NULL(test, page);
-		if (!first || page < first)
-			first = page;
-	}
-	for (i = 1; i < nr; i += 2)
+	for (i = 0; i < nr; i++)
+		KUNIT_ASSERT_NOT_NULL(test, pci_alloc_p2pmem(t->b, PAGE_SIZE));
+	first = (void *)pool_chunk(t->b)->start_addr;
+	for (i = 1; i < half; i += 2)
 		pci_free_p2pmem(t->b, first + i * PAGE_SIZE, PAGE_SIZE);
+	for (i = nr - 4; i < nr; i++)
+		pci_free_p2pmem(t->b, first + i * PAGE_SIZE, PAGE_SIZE);
+
 	runs = p2pdma_pool_free_runs(rcu_access_pointer(t->b->p2pdma));
-	KUNIT_EXPECT_EQ(test, runs.count, nr / 2);
-	KUNIT_EXPECT_EQ(test, runs.longest, 1);
-	for (i = 0; i < nr; i += 2)
+	KUNIT_EXPECT_EQ(test, runs.count, half / 2 + 1);
+	KUNIT_EXPECT_EQ(test, runs.longest, 4);
+	KUNIT_ASSERT_EQ(test, pci_p2pmem_alloc_sgl(t->b, &sgl, &nents,
+						   5 * PAGE_SIZE), 0);
+	KUNIT_EXPECT_EQ(test, nents, 5);
+	pci_p2pmem_free_sgl(t->b, sgl, nents);
+
+	for (i = 0; i < half; i += 2)
 		pci_free_p2pmem(t->b, first + i * PAGE_SIZE, PAGE_SIZE);
-	KUNIT_EXPECT_EQ(test, pool_avail(t->b), SZ_64M);
+	for (i = half; i < nr - 4; i++)
+		pci_free_p2pmem(t->b, first + i * PAGE_SIZE, PAGE_SIZE);
+	KUNIT_EXPECT_EQ(test, pool_avail(t->b), SZ_128M);
 }
 
 static void allocate(struct kunit *test)
@@ -433,8 +450,7 @@ static void scatterlist_waits(struct kunit *test)
 	slow = kunit_kzalloc(test, sizeof(*slow), GFP_KERNEL);
 	KUNIT_ASSERT_NOT_NULL(test, slow);
 	KUNIT_ASSERT_EQ(test, pci_p2pdma_add_resource(t->a, 0, 0, 0), 0);
-	slow->chunk = list_first_entry(&rcu_access_pointer(t->a->p2pdma)->pool->chunks,
-				       struct gen_pool_chunk, next_chunk);
+	slow->chunk = pool_chunk(t->a);
 	atomic_long_sub(SZ_8M, &slow->chunk->avail);
 	KUNIT_EXPECT_EQ(test, pci_p2pmem_alloc_sgl(t->a, &sgl, &nents, SZ_8M),
 			-ENOMEM);

@@ -89,20 +89,34 @@ if [[ -n ${TRACE:-} ]]; then
 	args+=(-trace "events=$root/harness/trace-events,file=$logs/$name.trace")
 fi
 
-mkdir -p "$logs"
-rm -f "$logs/$name".{console,report,trace,exit}
-: >"$logs/$name.report"
-helper=
-if [[ -n $monitor ]]; then
+# Sets status to QEMU's exit status.
+boot()
+{
+	local helper=
+
+	rm -f "$logs/$name".{console,report,trace,exit} "$scratch/monitor"
+	: >"$logs/$name.report"
+	if [[ -n $monitor ]]; then
+		"$root/harness/monitor.py" "$logs/$name.report" \
+			"$scratch/monitor" 2>"$logs/$name.monitor" &
+		helper=$!
+	fi
+	status=0
+	timeout --foreground --kill-after=10 "$timeout" \
+		qemu-system-x86_64 "${args[@]}" "${devices[@]}" "${drives[@]}" ||
+		status=$?
+	[[ -z $helper ]] || kill "$helper" 2>/dev/null || true
+}
+
+[[ -z $monitor ]] ||
 	args+=(-chardev "socket,id=monitor,path=$scratch/monitor,server=on,wait=off"
 	       -mon "chardev=monitor,mode=readline")
-	"$root/harness/monitor.py" "$logs/$name.report" "$scratch/monitor" \
-		2>"$logs/$name.monitor" &
-	helper=$!
+mkdir -p "$logs"
+boot
+# QEMU 7.2 itself has been seen to crash while the guest's kernel enumerates PCI
+# (once). A crash before the job has begun says nothing of the job.
+if ((status == 139)) && [[ ! -s $logs/$name.report ]]; then
+	say "  QEMU crashed while the guest booted ($name): once more"
+	boot
 fi
-status=0
-timeout --foreground --kill-after=10 "$timeout" \
-	qemu-system-x86_64 "${args[@]}" "${devices[@]}" "${drives[@]}" ||
-	status=$?
-[[ -z $helper ]] || kill "$helper" 2>/dev/null || true
 printf '%s\n' "$status" >"$logs/$name.exit"

@@ -65,7 +65,8 @@ def sysfs(lines):
     for pattern, replacement in (
             (r"/msi_irqs/\d+", "/msi_irqs/N"),
             (r"\b259:\d+", "259:N"),  # drives' block devices
-            (r"/char/252:\d+", "/char/252:N"),  # and their character devices
+            # and their character devices
+            (r"(/char/\d+):\d+(?=' -> .*/nvme/)", r"\1:N"),
             # As they come: from 256 up or, before 6.12, from 127 down
             (r"/char/10:(1[01]\d|12[0-7]|25[6-9]|2[6-9]\d)\b",
              "/char/10:N")):

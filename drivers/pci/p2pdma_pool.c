@@ -308,9 +308,9 @@ struct p2pdma_extent {
 };
 
 /*
- * The longest piece that is found, at most @length bytes. The search is not atomic
- * with the allocation: returns -EAGAIN if another one came in between, or is
- * about to give back what the search has seen.
+ * The longest piece that is found, at most @length bytes. The search is not
+ * atomic with the allocation: returns -EAGAIN if another one came in between,
+ * or is about to give back what the search has seen.
  */
 static int extent_fill(struct p2pdma_extent *extent, struct pci_p2pdma *p2pdma,
 		       u32 length)

@@ -624,19 +624,6 @@ static void place_hints(struct p2pdma_space *space)
 }
 
 /**
- * p2pdma_space_destroy - free what p2pdma_space_create() returned
- * @space: that, or NULL
- *
- * Context: Process context, may sleep.
- */
-void p2pdma_space_destroy(struct p2pdma_space *space)
-{
-	if (space)
-		free_percpu(space->hint);
-	kvfree(space);
-}
-
-/**
  * p2pdma_space_create - an index of free pages
  * @nr_pages: their number
  *
@@ -671,4 +658,17 @@ struct p2pdma_space *p2pdma_space_create(unsigned long nr_pages)
 	fill_in(space);
 	place_hints(space);
 	return space;
+}
+
+/**
+ * p2pdma_space_destroy - free what p2pdma_space_create() returned
+ * @space: that, or NULL
+ *
+ * Context: Process context, may sleep.
+ */
+void p2pdma_space_destroy(struct p2pdma_space *space)
+{
+	if (space)
+		free_percpu(space->hint);
+	kvfree(space);
 }

@@ -607,10 +607,10 @@ static int bench_contention(void)
 	error = bench_create(&b, DP3, SZ_256M);
 	for (i = 0; i < nr; i++)
 		r[i].b = &b;
-	if (!error)
+	if (!error) {
 		bench_rivals(r, nr, 0);
-	if (!error)
 		bench_rivals(r, nr, ARRAY_SIZE(r->held));
+	}
 	bench_destroy(&b);
 	kvfree(r);
 	return error;

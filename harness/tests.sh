@@ -40,7 +40,7 @@ check()
 # tally NAME TOPOLOGY [judge.py option...]: judge a run and add its tests up
 tally()
 {
-	local name=$1 topology=$2 judged verdict p f s options=() skip
+	local name=$1 topology=$2 judged verdict reason p f s options=() skip
 	shift 2
 
 	[[ ! -f $root/harness/skips/$topology ]] ||
@@ -57,7 +57,8 @@ tally()
 	# What is wrong with the run, and not with one of its tests, counts too.
 	if [[ $verdict != pass ]]; then
 		((f)) || ((++failed))
-		failures+=("$name: $verdict")
+		reason=$(sed -n '2s/^ *//p' <<<"$judged")
+		failures+=("$name: $verdict${reason:+: $reason}")
 		say "$judged"
 		say "  logs: $logs/$name.*"
 	else

@@ -51,6 +51,7 @@
 #include <linux/genalloc.h>
 #include <linux/log2.h>
 #include <linux/math.h>
+#include <linux/minmax.h>
 #include <linux/overflow.h>
 #include <linux/percpu.h>
 #include <linux/slab.h>
@@ -70,8 +71,12 @@
 #define BLOCK_PAGES	(WORD_PAGES * LANES)
 #define BLOCK_BOUND	(BLOCK_ORDER + 1)		/* all of it is free */
 
-/* The first single pages break up one block, or one of so many blocks. */
+/*
+ * The first single pages break up one block, or one of so many blocks; and leave
+ * the rest of the range, beyond such a part of it, to large runs.
+ */
 #define BLOCKS_BY_HINT	16
+#define HINTS_PART	4
 
 static_assert(WORD_PAGES == BITS_PER_LONG);
 static_assert(ilog2(BITS_PER_LONG) == WORD_ORDER);
@@ -610,17 +615,23 @@ static void fill_in(struct p2pdma_space *space)
 	}
 }
 
-/* The first words of two blocks are never in one cache line of the bitmap. */
+/*
+ * In blocks apart, so never in one cache line of the bitmap; and where there is
+ * space for it, in nodes of blocks apart: a hint that has filled its block moves
+ * on to the next in the node.
+ */
 static void place_hints(struct p2pdma_space *space)
 {
-	unsigned long block = 0;
+	unsigned long nr_blocks = space->nr_pages / BLOCK_PAGES;
+	unsigned long nr = clamp(nr_blocks / BLOCKS_BY_HINT, 1UL,
+				 (unsigned long)num_possible_cpus());
+	unsigned long apart = clamp(nr_blocks / HINTS_PART / nr, 1UL,
+				    (unsigned long)LANES);
+	unsigned long i = 0;
 	int cpu;
 
-	for_each_possible_cpu(cpu) {
-		*per_cpu_ptr(space->hint, cpu) = block * LANES;
-		if (++block >= space->nr_pages / BLOCK_PAGES / BLOCKS_BY_HINT)
-			block = 0;
-	}
+	for_each_possible_cpu(cpu)
+		*per_cpu_ptr(space->hint, cpu) = i++ % nr * apart * LANES;
 }
 
 /**

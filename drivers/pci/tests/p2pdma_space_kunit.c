@@ -241,16 +241,21 @@ static void large(struct kunit *test)
 	put(t, 0, 4 * BLOCK_PAGES);
 }
 
-/* Where processors begin: apart, unless that broke up much of the range */
+/*
+ * Where processors begin: apart, unless that broke up much of the range, and in
+ * the first quarter of it
+ */
 static void processors_apart(struct kunit *test)
 {
-	static const unsigned long blocks[] = { 1, 8, 31, 32, 48, 128 };
+	static const unsigned long blocks[] = { 1, 8, 31, 32, 48, 128, 4096 };
 	int i;
 
 	for (i = 0; i < ARRAY_SIZE(blocks); i++) {
 		struct space_test *t =
 			space_test_create(test, blocks[i] * BLOCK_PAGES);
-		unsigned long apart = max(blocks[i] / 16, 1UL);
+		unsigned long nr = clamp(blocks[i] / 16, 1UL,
+					 (unsigned long)num_possible_cpus());
+		unsigned long apart = clamp(blocks[i] / 4 / nr, 1UL, 8UL);
 		unsigned int cpu, n = 0;
 
 		for_each_possible_cpu(cpu) {
@@ -258,7 +263,7 @@ static void processors_apart(struct kunit *test)
 				per_cpu_ptr(t->range.space->hint, cpu);
 
 			KUNIT_EXPECT_EQ(test,
-					n++ % apart * BLOCK_PAGES,
+					n++ % nr * apart * BLOCK_PAGES,
 					*hint * P2PDMA_SPACE_WORD_PAGES);
 		}
 	}

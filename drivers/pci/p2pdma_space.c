@@ -630,8 +630,11 @@ static void place_hints(struct p2pdma_space *space)
 	unsigned long i = 0;
 	int cpu;
 
-	for_each_possible_cpu(cpu)
-		*per_cpu_ptr(space->hint, cpu) = i++ % nr * apart * LANES;
+	for_each_possible_cpu(cpu) {
+		unsigned long *hint = per_cpu_ptr(space->hint, cpu);
+
+		*hint = i++ % nr * apart * LANES;
+	}
 }
 
 /**

@@ -227,8 +227,8 @@ static void raise_lanes(struct p2pdma_space *space, unsigned int level,
 }
 
 /*
- * The same to one, which is the lowest bit of a lane. Meanwhile another one may
- * raise the lane to more: it is too high then.
+ * The same to one. Only a lane that is zero is written: to add to one that
+ * another one has raised would leave those above it below it.
  */
 static __always_inline void raise_lanes_to_page(struct p2pdma_space *space,
 						unsigned long lane)
@@ -236,9 +236,13 @@ static __always_inline void raise_lanes_to_page(struct p2pdma_space *space,
 	unsigned int level;
 
 	for (level = 0; level < space->levels; level++, lane /= LANES) {
-		if (lane_of(READ_ONCE(*node_of(space, level, lane)), lane))
-			return;
-		test_and_set_bit(lane * LANE_BITS, space->level[level]);
+		unsigned long *node = node_of(space, level, lane);
+		unsigned long old = READ_ONCE(*node);
+
+		do {
+			if (lane_of(old, lane))
+				return;
+		} while (!try_cmpxchg(node, &old, old | in_lane(lane, 1)));
 	}
 }
 

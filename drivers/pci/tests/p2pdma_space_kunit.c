@@ -11,6 +11,7 @@
 #include <linux/completion.h>
 #include <linux/cpumask.h>
 #include <linux/genalloc.h>
+#include <linux/hrtimer.h>
 #include <linux/kthread.h>
 #include <linux/log2.h>
 #include <linux/percpu.h>
@@ -300,6 +301,93 @@ static void freed_by_another(struct kunit *test)
 	}
 }
 
+static unsigned int lane(struct p2pdma_space *space, unsigned int level,
+			 unsigned long i)
+{
+	return space->level[level][i / 8] >> (i % 8 * 8) & 0xff;
+}
+
+/* Is none of them below what is under it? */
+static bool bounds_hold(struct p2pdma_space *space)
+{
+	unsigned long i, nr = DIV_ROUND_UP(space->nr_pages,
+					   P2PDMA_SPACE_WORD_PAGES);
+	unsigned int level;
+
+	for (level = 0; level < space->levels - 1; level++) {
+		for (i = 0; i < nr; i++)
+			if (lane(space, level, i) >
+			    lane(space, level + 1, i / 8))
+				return false;
+		nr = DIV_ROUND_UP(nr, 8);
+	}
+	return true;
+}
+
+struct interrupter {
+	struct hrtimer timer;
+	struct space_test *t;
+	unsigned long page;		/* what to free, 0 if nothing */
+	unsigned long nr_freed;
+};
+
+static enum hrtimer_restart interrupt(struct hrtimer *timer)
+{
+	struct interrupter *i = container_of(timer, struct interrupter, timer);
+	unsigned long page = READ_ONCE(i->page);
+
+	if (page) {
+		WRITE_ONCE(i->page, 0);
+		put(i->t, page, 2);
+		i->nr_freed++;
+	}
+	hrtimer_forward_now(timer, 50 * NSEC_PER_USEC);
+	return HRTIMER_RESTART;
+}
+
+/*
+ * While a page is freed in a word of which nothing was free, two more are, by
+ * an interrupt. Whatever step it comes between, no bound is below what is under
+ * it after that.
+ */
+static void freed_at_once(struct kunit *test)
+{
+	const unsigned long nr_blocks = 2048;
+	struct space_test *t = space_test_create(test, nr_blocks * BLOCK_PAGES);
+	struct p2pdma_space *space = t->range.space;
+	struct interrupter irq = { .t = t };
+	unsigned int cpu, turn, low = 0;
+	unsigned long block;
+
+	for_each_possible_cpu(cpu)
+		*per_cpu_ptr(space->hint, cpu) = 1;
+	hrtimer_init(&irq.timer, CLOCK_MONOTONIC, HRTIMER_MODE_REL_PINNED_HARD);
+	irq.timer.function = interrupt;
+	hrtimer_start(&irq.timer, 0, HRTIMER_MODE_REL_PINNED_HARD);
+	for (turn = 0; turn < 16 && !get(t, t->nr_pages); turn++) {
+		for (block = 0; block < nr_blocks; block++) {
+			unsigned long first = block * BLOCK_PAGES;
+
+			WRITE_ONCE(irq.page, first + 2);
+			put(t, first, 1);
+			/* Those that come too late are freed here. */
+			if (xchg(&irq.page, 0))
+				put(t, first + 2, 2);
+			low += lane(space, 0, block * 8) >
+			       lane(space, 1, block);
+			put(t, first + 1, 1);
+			put(t, first + 4, BLOCK_PAGES - 4);
+		}
+		cond_resched();
+	}
+	hrtimer_cancel(&irq.timer);
+	KUNIT_EXPECT_EQ(test, 16, turn);
+	KUNIT_EXPECT_EQ(test, 0, low);
+	KUNIT_EXPECT_TRUE(test, bounds_hold(space));
+	kunit_info(test, "%lu of %lu freed by an interrupt, %u bounds too low\n",
+		   irq.nr_freed, turn * nr_blocks, low);
+}
+
 struct trace_entry {
 	unsigned long page, nr;
 };
@@ -440,6 +528,7 @@ static void rivals(struct kunit *test)
 		KUNIT_EXPECT_EQ(test, 0, r[i].clashes);
 	}
 	KUNIT_EXPECT_EQ(test, gen_pool_size(t->pool), gen_pool_avail(t->pool));
+	KUNIT_EXPECT_TRUE(test, bounds_hold(t->range.space));
 	for (i = 0; i < t->nr_pages; i++)
 		KUNIT_ASSERT_GE(test, get(t, 1), 0);
 	put(t, 0, t->nr_pages);
@@ -454,6 +543,7 @@ static struct kunit_case p2pdma_space_cases[] = {
 	KUNIT_CASE(large),
 	KUNIT_CASE(processors_apart),
 	KUNIT_CASE(freed_by_another),
+	KUNIT_CASE(freed_at_once),
 	KUNIT_CASE(long_trace),
 	KUNIT_CASE(rivals),
 	{}

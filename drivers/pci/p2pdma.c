@@ -330,7 +330,8 @@ EXPORT_SYMBOL_GPL(pci_p2pmem_virt_to_bus);
  * @length: bytes
  *
  * One entry if there is a free piece of this size, else several: the longest
- * first, of those that a short look at a fragmented pool finds.
+ * first. Where a pool has very many pieces, only some are looked at, and a
+ * piece of more than 2 MiB (512 pages) may go unseen.
  *
  * Context: Process context; may sleep.
  * Return: 0; -EINVAL if @length is 0; -ENODEV if the device has no

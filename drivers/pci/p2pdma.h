@@ -29,11 +29,14 @@
  *
  *   device_lock (the driver core's) of a provider
  *     held by probe and unbind; so one provider is created and destroyed by
- *     one thread at a time.
+ *     one thread at a time. A driver that adds a range without it (nvme's
+ *     reset does) flushes that in its remove function.
  *   p2pdma_mutex
  *     protects p2pdma_providers against writers, every struct pci_p2pdma's
  *     ranges, and the first setting of pdev->p2pdma. Taken with device_lock
- *     or nothing held. Never held while waiting for users of p2pmem.
+ *     or nothing held. Never held while waiting for users of p2pmem. After
+ *     the driver's remove function nothing is added any more: then the ranges
+ *     are walked without it.
  *   mmap_lock, then the kernfs active reference
  *     held in mmap() of p2pmem/allocate. What runs there takes none of the
  *     locks above; so sysfs files may be removed, which waits for it, with
@@ -73,12 +76,13 @@
  *
  *   The pool counts what is allocated of it, by kernel callers and in user
  *   mappings: these are the provider's users. ->retired is set before the
- *   driver's remove function is called, so that new allocations fail at once.
- *   What the driver has allocated for itself it frees there. Then user
- *   mappings are torn down, and unbind waits, first for the grace period in
- *   which somebody may have missed ->retired, then for the pool to be whole,
- *   then for the grace period in which the last one may still be freeing.
- *   Then it gives the pages back to the memory hotplug code.
+ *   driver's remove function is called, so that new allocations fail at once,
+ *   and user mappings are torn down, so that the driver may turn the device
+ *   off. What the driver has allocated for itself it frees there. Then unbind
+ *   waits, first for the grace period in which somebody may have missed
+ *   ->retired, then for the pool to be whole, while it tears down mappings
+ *   that were missed, then for the grace period in which the last one may
+ *   still be freeing. Then it gives the pages back to the memory hotplug code.
  */
 #ifndef _PCI_P2PDMA_H
 #define _PCI_P2PDMA_H

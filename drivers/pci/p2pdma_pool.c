@@ -36,7 +36,10 @@
 /* A look at a pool may take long: so many runs between two breaths. */
 #define RUNS_AT_A_TIME 4096
 
-/* Where a look can't be interrupted, the longest of so many will do. */
+/*
+ * Where a look can't be interrupted, the longest of so many will do, or what
+ * the indices know of.
+ */
 #define RUNS_ENOUGH (2 * RUNS_AT_A_TIME)
 
 /* The chunk that @addr is in, or NULL; under rcu_read_lock() */
@@ -284,6 +287,21 @@ struct p2pdma_free_runs p2pdma_pool_free_runs(struct pci_p2pdma *p2pdma)
 	return runs;
 }
 
+/* The indices tell at once, but of no run of more than a block. */
+static unsigned long promised_run(struct pci_p2pdma *p2pdma)
+{
+	struct gen_pool_chunk *chunk;
+	unsigned long longest = 0;
+
+	list_for_each_entry_rcu(chunk, &p2pdma->pool->chunks, next_chunk) {
+		struct p2pdma_range *range = chunk->owner;
+
+		longest = max_t(unsigned long, longest,
+				p2pdma_space_promise(range->space));
+	}
+	return longest;
+}
+
 /* Pages in a long run, at most @wanted; under rcu_read_lock() */
 static unsigned long long_run(struct pci_p2pdma *p2pdma, unsigned long wanted)
 {
@@ -294,7 +312,8 @@ static unsigned long long_run(struct pci_p2pdma *p2pdma, unsigned long wanted)
 		runs.next = 0;
 		while (look_for_runs(chunk, &runs))
 			if (runs.count >= RUNS_ENOUGH)
-				return runs.longest;
+				return min(max(runs.longest,
+					       promised_run(p2pdma)), wanted);
 	}
 	return min(runs.longest, wanted);
 }
@@ -324,9 +343,10 @@ static int extent_fill(struct p2pdma_extent *extent, struct pci_p2pdma *p2pdma,
 	if (READ_ONCE(p2pdma->retired))
 		return -ENODEV;
 
+	/* Marked by one who will give it back, if it isn't allocated either */
 	nr_pages = long_run(p2pdma, PFN_UP((u64)length));
 	if (!nr_pages)
-		return -ENOMEM;
+		return gen_pool_avail(p2pdma->pool) ? -EAGAIN : -ENOMEM;
 	extent->length = min_t(u64, length, (u64)nr_pages << PAGE_SHIFT);
 	extent->addr = run_alloc(p2pdma, extent->length);
 	return extent->addr ? 0 : -EAGAIN;
@@ -335,14 +355,15 @@ static int extent_fill(struct p2pdma_extent *extent, struct pci_p2pdma *p2pdma,
 /* The provider is there for sure only while something of it is allocated. */
 static struct p2pdma_extent *extent_alloc(struct pci_dev *pdev, u32 length)
 {
-	unsigned long patience = jiffies + HZ;
 	struct p2pdma_extent *extent;
 	struct pci_p2pdma *p2pdma;
+	unsigned long patience;
 	int error;
 
 	extent = kmalloc(sizeof(*extent), GFP_KERNEL);
 	if (!extent)
 		return ERR_PTR(-ENOMEM);
+	patience = jiffies + HZ;
 	do {
 		rcu_read_lock();
 		p2pdma = rcu_dereference(pdev->p2pdma);

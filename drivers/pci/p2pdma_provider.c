@@ -163,7 +163,7 @@ static void unmap_users(struct pci_p2pdma *p2pdma)
 
 /*
  * A mapping is found only after mmap() has returned from here, so one that
- * was made while sysfs was removed may have been missed: look again.
+ * was made meanwhile may have been missed: look again.
  */
 static void wait_for_users(struct pci_p2pdma *p2pdma)
 {
@@ -185,7 +185,10 @@ static void wait_for_users(struct pci_p2pdma *p2pdma)
 	}
 }
 
-/* Before the driver's remove function: devres comes after it. */
+/*
+ * Before the driver's remove function, which may turn the device off: devres
+ * comes after it.
+ */
 static int provider_notify(struct notifier_block *nb, unsigned long action,
 			   void *data)
 {
@@ -196,8 +199,12 @@ static int provider_notify(struct notifier_block *nb, unsigned long action,
 	device_lock_assert(data);
 	/* "1": the driver's devres, which frees it, is yet to come. */
 	p2pdma = rcu_dereference_protected(to_pci_dev(data)->p2pdma, 1);
-	if (p2pdma)
-		WRITE_ONCE(p2pdma->retired, true);
+	if (!p2pdma)
+		return NOTIFY_OK;
+	WRITE_ONCE(p2pdma->retired, true);
+	mutex_lock(&p2pdma_mutex);
+	unmap_users(p2pdma);
+	mutex_unlock(&p2pdma_mutex);
 	return NOTIFY_OK;
 }
 

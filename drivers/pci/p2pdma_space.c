@@ -601,6 +601,22 @@ void p2pdma_space_settle(struct p2pdma_space *space, const unsigned long *map,
 	}
 }
 
+/**
+ * p2pdma_space_promise - a run that is promised to be free
+ * @space: of the range
+ *
+ * Context: Any.
+ * Return: the pages of the largest naturally aligned run that the index knows
+ * of, up to a block; 0 if there is none. As any bound it may be too much.
+ */
+unsigned int p2pdma_space_promise(struct p2pdma_space *space)
+{
+	unsigned int bound =
+		highest_lane(READ_ONCE(*space->level[space->levels - 1]));
+
+	return bound ? 1U << (bound - 1) : 0;
+}
+
 /* All of it is free. */
 static void fill_in(struct p2pdma_space *space)
 {

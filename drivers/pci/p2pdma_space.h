@@ -36,6 +36,7 @@ unsigned long p2pdma_space_find(unsigned long *map, unsigned long size,
 				unsigned long start, unsigned int nr,
 				void *data, struct gen_pool *pool,
 				unsigned long start_addr);
+unsigned int p2pdma_space_promise(struct p2pdma_space *space);
 void p2pdma_space_settle(struct p2pdma_space *space, const unsigned long *map,
 			 unsigned long page, unsigned long nr);
 void p2pdma_space_raise(struct p2pdma_space *space, const unsigned long *map,

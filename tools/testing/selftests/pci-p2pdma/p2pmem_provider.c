@@ -111,6 +111,37 @@ TEST_F(provider, unbind_waits_for_the_kernel)
 	ASSERT_EQ(0, p2pmem_write(DRIVER "bind", self->bdf));
 }
 
+/* A driver that turns its device off must not be disturbed by a user. */
+TEST_F(provider, unmapped_before_remove)
+{
+	volatile uint32_t *word;
+	int fds[2], status;
+	char byte = 0;
+	pid_t pid;
+
+	if (!p2pmem_has_mappings(self->bdf))
+		SKIP(return, "this kernel has no user mappings of p2pmem");
+	ASSERT_EQ(0, pipe(fds));
+	pid = fork();
+	ASSERT_GE(pid, 0);
+	if (!pid) {
+		word = p2pmem_map(self->bdf, self->size);
+		if (word == MAP_FAILED)
+			_exit(1);
+		for (;;)
+			if (++*word == 1000 && write(fds[1], &byte, 1) != 1)
+				_exit(1);
+	}
+	close(fds[1]);
+	ASSERT_EQ(1, read(fds[0], &byte, 1));
+	ASSERT_EQ(0, p2pmem_write(DRIVER "unbind", self->bdf));
+	EXPECT_EQ(0, p2pmem_read(DEBUG "stores"));
+	ASSERT_EQ(pid, waitpid(pid, &status, 0));
+	EXPECT_TRUE(WIFSIGNALED(status) && WTERMSIG(status) == SIGBUS);
+	close(fds[0]);
+	ASSERT_EQ(0, p2pmem_write(DRIVER "bind", self->bdf));
+}
+
 TEST_F(provider, unbind_with_clients)
 {
 	char line[64];

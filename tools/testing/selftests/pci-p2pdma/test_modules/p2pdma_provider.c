@@ -15,6 +15,7 @@
 #define pr_fmt(fmt) KBUILD_MODNAME ": " fmt
 
 #include <linux/debugfs.h>
+#include <linux/delay.h>
 #include <linux/list.h>
 #include <linux/module.h>
 #include <linux/mutex.h>
@@ -36,6 +37,8 @@ static LIST_HEAD(held);
 static LIST_HEAD(clients);
 
 static struct dentry *dir;
+
+static u32 stores;		/* seen while the driver was removed */
 
 static int take_page(void)
 {
@@ -140,6 +143,20 @@ static int provider_probe(struct pci_dev *pdev, const struct pci_device_id *id)
 	return 0;
 }
 
+/* Does a user who counts in the first word of the memory go on? */
+static void provider_remove(struct pci_dev *pdev)
+{
+	void __iomem *word = pci_iomap_range(pdev, BAR, 0, sizeof(u32));
+	u32 before;
+
+	if (!word)
+		return;
+	before = ioread32(word);
+	msleep(50);
+	stores = ioread32(word) - before;
+	pci_iounmap(pdev, word);
+}
+
 static const struct pci_device_id provider_ids[] = {
 	{ PCI_DEVICE(PCI_VENDOR_ID_REDHAT_QUMRANET, 0x1110) },
 	{}
@@ -149,6 +166,7 @@ static struct pci_driver provider_driver = {
 	.name = KBUILD_MODNAME,
 	.id_table = provider_ids,
 	.probe = provider_probe,
+	.remove = provider_remove,
 };
 
 static int __init provider_init(void)
@@ -158,6 +176,7 @@ static int __init provider_init(void)
 	dir = debugfs_create_dir(KBUILD_MODNAME, NULL);
 	debugfs_create_file_unsafe("hold", 0200, dir, NULL, &hold_fops);
 	debugfs_create_file("clients", 0200, dir, NULL, &clients_fops);
+	debugfs_create_u32("stores", 0400, dir, &stores);
 	error = pci_register_driver(&provider_driver);
 	if (error)
 		debugfs_remove(dir);

@@ -233,9 +233,9 @@ static void raise_lanes(struct p2pdma_space *space, unsigned int level,
 static __always_inline void raise_lanes_to_page(struct p2pdma_space *space,
 						unsigned long lane)
 {
-	unsigned int level;
+	unsigned int level = 0;
 
-	for (level = 0; level < space->levels; level++, lane /= LANES) {
+	do {
 		unsigned long *node = node_of(space, level, lane);
 		unsigned long old = READ_ONCE(*node);
 
@@ -243,7 +243,8 @@ static __always_inline void raise_lanes_to_page(struct p2pdma_space *space,
 			if (lane_of(old, lane))
 				return;
 		} while (!try_cmpxchg(node, &old, old | in_lane(lane, 1)));
-	}
+		lane /= LANES;
+	} while (++level < space->levels);
 }
 
 static noinline void raise_word(struct p2pdma_space *space, unsigned long word,

@@ -359,8 +359,11 @@ static void freed_at_once(struct kunit *test)
 	unsigned int cpu, turn, low = 0;
 	unsigned long block;
 
-	for_each_possible_cpu(cpu)
-		*per_cpu_ptr(space->hint, cpu) = 1;
+	for_each_possible_cpu(cpu) {
+		unsigned long *hint = per_cpu_ptr(space->hint, cpu);
+
+		*hint = 1;
+	}
 	hrtimer_init(&irq.timer, CLOCK_MONOTONIC, HRTIMER_MODE_REL_PINNED_HARD);
 	irq.timer.function = interrupt;
 	hrtimer_start(&irq.timer, 0, HRTIMER_MODE_REL_PINNED_HARD);

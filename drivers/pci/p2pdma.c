@@ -35,7 +35,9 @@
  * device may have several ranges, in one BAR or in several. The range must
  * fit the memory hotplug code: memremap_compat_align() bytes (2 MiB on x86)
  * are its unit, for its CPU address as for its size. The memory is for the
- * device's own driver until pci_p2pmem_publish().
+ * device's own driver until pci_p2pmem_publish(). All ranges are added before
+ * that: one with higher addresses may be too high for a client's DMA mask, and
+ * then nothing of the device is mapped for that client any more.
  *
  * It is undone when the driver is unbound. The driver's devres teardown then
  * waits for all users of the memory.

@@ -114,9 +114,10 @@ TEST_F(provider, unbind_waits_for_the_kernel)
 /* A driver that turns its device off must not be disturbed by a user. */
 TEST_F(provider, unmapped_before_remove)
 {
-	volatile uint32_t *word;
+	_Atomic uint32_t *word;
 	int fds[2], status;
 	char byte = 0;
+	uint32_t n;
 	pid_t pid;
 
 	if (!p2pmem_has_mappings(self->bdf))
@@ -128,9 +129,11 @@ TEST_F(provider, unmapped_before_remove)
 		word = p2pmem_map(self->bdf, self->size);
 		if (word == MAP_FAILED)
 			_exit(1);
-		for (;;)
-			if (++*word == 1000 && write(fds[1], &byte, 1) != 1)
+		for (n = 1;; n++) {
+			atomic_store_explicit(word, n, memory_order_relaxed);
+			if (n == 1000 && write(fds[1], &byte, 1) != 1)
 				_exit(1);
+		}
 	}
 	close(fds[1]);
 	ASSERT_EQ(1, read(fds[0], &byte, 1));

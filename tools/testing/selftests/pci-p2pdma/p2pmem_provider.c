@@ -114,7 +114,7 @@ TEST_F(provider, unbind_waits_for_the_kernel)
 /* A driver that turns its device off must not be disturbed by a user. */
 TEST_F(provider, unmapped_before_remove)
 {
-	_Atomic uint32_t *word;
+	atomic_uint *word;
 	int fds[2], status;
 	char byte = 0;
 	uint32_t n;

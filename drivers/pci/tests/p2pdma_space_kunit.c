@@ -385,6 +385,7 @@ static void freed_at_once(struct kunit *test)
 	}
 	hrtimer_cancel(&irq.timer);
 	KUNIT_EXPECT_EQ(test, 16, turn);
+	KUNIT_EXPECT_NE(test, 0, irq.nr_freed);
 	KUNIT_EXPECT_EQ(test, 0, low);
 	KUNIT_EXPECT_TRUE(test, bounds_hold(space));
 	kunit_info(test, "%lu of %lu freed by an interrupt, %u bounds too low\n",

@@ -137,6 +137,7 @@ TEST_F(provider, unmapped_before_remove)
 	}
 	close(fds[1]);
 	ASSERT_EQ(1, read(fds[0], &byte, 1));
+	ASSERT_EQ(0, p2pmem_write(DEBUG "stores", "1"));
 	ASSERT_EQ(0, p2pmem_write(DRIVER "unbind", self->bdf));
 	EXPECT_EQ(0, p2pmem_read(DEBUG "stores"));
 	ASSERT_EQ(pid, waitpid(pid, &status, 0));

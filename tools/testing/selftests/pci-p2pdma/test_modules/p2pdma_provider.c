@@ -38,7 +38,8 @@ static LIST_HEAD(clients);
 
 static struct dentry *dir;
 
-static u32 stores;		/* seen while the driver was removed */
+/* Set it to have them counted while the driver is removed. */
+static u32 stores;
 
 static int take_page(void)
 {
@@ -146,9 +147,12 @@ static int provider_probe(struct pci_dev *pdev, const struct pci_device_id *id)
 /* Does a user who counts in the first word of the memory go on? */
 static void provider_remove(struct pci_dev *pdev)
 {
-	void __iomem *word = pci_iomap_range(pdev, BAR, 0, sizeof(u32));
+	void __iomem *word;
 	u32 before;
 
+	if (!stores)
+		return;
+	word = pci_iomap_range(pdev, BAR, 0, sizeof(u32));
 	if (!word)
 		return;
 	before = ioread32(word);
@@ -176,7 +180,7 @@ static int __init provider_init(void)
 	dir = debugfs_create_dir(KBUILD_MODNAME, NULL);
 	debugfs_create_file_unsafe("hold", 0200, dir, NULL, &hold_fops);
 	debugfs_create_file("clients", 0200, dir, NULL, &clients_fops);
-	debugfs_create_u32("stores", 0400, dir, &stores);
+	debugfs_create_u32("stores", 0600, dir, &stores);
 	error = pci_register_driver(&provider_driver);
 	if (error)
 		debugfs_remove(dir);

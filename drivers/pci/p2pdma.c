@@ -1,32 +1,61 @@
 // SPDX-License-Identifier: GPL-2.0
 /*
- * PCI peer-to-peer DMA: the exported API
+ * PCI peer-to-peer DMA: lists of clients, distances, and the search for a
+ * provider
  *	Documentation/driver-api/pci/p2pdma.rst
  *
- * Everything that drivers call is here, with its contract; what does the work
- * is named in p2pdma.h, with the locks. Where a verdict comes from, and so
- * which rule of the PCI Express specification decided, is said in
- * p2pdma_topology.c.
+ * Roles: a provider is a device whose BAR holds the memory (p2pmem); a client
+ * is a device that DMAs to or from it; an orchestrator is the driver that
+ * picks a provider for a list of clients.
+ *
+ *   p2pdma_topology.c	the verdict: can a client reach a provider, and how
+ *     p2pdma_shadow.c	what it knows of a function's registers
+ *     p2pdma_host.c	what it knows of a root complex
+ *   p2pdma.c		asked about lists and arrays of clients
+ *   p2pdma_map.c	asked by dma_map_sg()
+ *   p2pdma_query.c	asked by users, /dev/pci_p2pdma
+ *   p2pdma_provider.c	memory: ranges of BARs, and their lifetime
+ *     p2pdma_pool.c	allocated and freed
+ *       p2pdma_space.c	where in a range there is space
+ *     p2pdma_sysfs.c	p2pmem/ in sysfs, with p2pdma_mmap.c
+ *
+ * A list of clients is the orchestrator's handle, and the orchestrator
+ * serialises the calls on it. Every entry holds a reference of its own on its
+ * client and, if the list is bound, on the provider. All entries name the same
+ * provider. References keep all that a verdict looks at, also of a device that
+ * is removed meanwhile.
  */
 
 #define pr_fmt(fmt) "P2PDMA: " fmt
+#define dev_fmt pr_fmt
 
 #include <linux/ctype.h>
+#include <linux/dma-mapping.h>
 #include <linux/export.h>
+#include <linux/iommu-dma.h>
 #include <linux/kstrtox.h>
+#include <linux/minmax.h>
 #include <linux/pci-p2pdma.h>
-#include <linux/rcupdate.h>
+#include <linux/random.h>
+#include <linux/rculist.h>
 #include <linux/scatterlist.h>
+#include <linux/seq_buf.h>
+#include <linux/slab.h>
 #include <linux/string.h>
+#include <linux/swiotlb.h>
 #include <linux/sysfs.h>
 
 #include "p2pdma.h"
 
+#define CREATE_TRACE_POINTS
+#include <trace/events/pci_p2pdma.h>
+
 /* Providers */
 
 /**
- * pci_p2pdma_add_resource - make a range of a BAR peer-to-peer memory
- * @pdev: the provider; bound to the caller, who is in probe, reset or the like
+ * pci_p2pdma_add_resource() - Make a range of a BAR peer-to-peer memory
+ * @pdev: the provider; bound to the caller, which is in probe, reset or the
+ *	like
  * @bar: number of the BAR, from 0
  * @size: bytes; 0 for the rest of the BAR
  * @offset: bytes from the start of the BAR
@@ -35,9 +64,7 @@
  * device may have several ranges, in one BAR or in several. The range must
  * fit the memory hotplug code: memremap_compat_align() bytes (2 MiB on x86)
  * are its unit, for its CPU address as for its size. The memory is for the
- * device's own driver until pci_p2pmem_publish(). All ranges are added before
- * that: one with higher addresses may be too high for a client's DMA mask, and
- * then nothing of the device is mapped for that client any more.
+ * device's own driver until pci_p2pmem_publish().
  *
  * It is undone when the driver is unbound. The driver's devres teardown then
  * waits for all users of the memory.
@@ -56,7 +83,7 @@ int pci_p2pdma_add_resource(struct pci_dev *pdev, int bar, size_t size,
 EXPORT_SYMBOL_GPL(pci_p2pdma_add_resource);
 
 /**
- * pci_p2pmem_publish - offer a provider's memory to orchestrators, or stop
+ * pci_p2pmem_publish() - Let orchestrators find a provider, or not any more
  * @pdev: a device
  * @publish: whether pci_p2pmem_find() may return the device
  *
@@ -77,8 +104,13 @@ void pci_p2pmem_publish(struct pci_dev *pdev, bool publish)
 }
 EXPORT_SYMBOL_GPL(pci_p2pmem_publish);
 
+static bool p2pdma_is_published(struct pci_p2pdma *p2pdma)
+{
+	return READ_ONCE(p2pdma->published) && !READ_ONCE(p2pdma->retired);
+}
+
 /**
- * pci_has_p2pmem - has this device published memory?
+ * pci_has_p2pmem() - Tell whether a device has published memory
  * @pdev: a device
  *
  * Context: Any.
@@ -87,20 +119,272 @@ EXPORT_SYMBOL_GPL(pci_p2pmem_publish);
 bool pci_has_p2pmem(struct pci_dev *pdev)
 {
 	struct pci_p2pdma *p2pdma;
-	bool offered;
+	bool published;
 
 	rcu_read_lock();
 	p2pdma = rcu_dereference(pdev->p2pdma);
-	offered = p2pdma && p2pdma_is_offered(p2pdma);
+	published = p2pdma && p2pdma_is_published(p2pdma);
 	rcu_read_unlock();
-	return offered;
+	return published;
 }
 EXPORT_SYMBOL_GPL(pci_has_p2pmem);
+
+/* Refusals in words */
+
+#define P2PDMA_MAX_DEPTH	16
+
+/*
+ * A way down from the root bus, as pci=disable_acs_redir= takes it: it stays
+ * right when bus numbers change.
+ */
+static void p2pdma_print_path(struct seq_buf *s, struct pci_dev *pdev)
+{
+	struct pci_dev *way[P2PDMA_MAX_DEPTH], *p;
+	int depth = 0;
+
+	for (p = pdev; p && depth < P2PDMA_MAX_DEPTH; p = pci_upstream_bridge(p))
+		way[depth++] = p;
+	if (p) {
+		seq_buf_puts(s, pci_name(pdev));
+		return;
+	}
+	seq_buf_puts(s, pci_name(way[--depth]));
+	while (depth--)
+		seq_buf_printf(s, "/%02x.%u", PCI_SLOT(way[depth]->devfn),
+			       PCI_FUNC(way[depth]->devfn));
+}
+
+/* Quoted, since ";" ends a command of a boot loader's */
+static void p2pdma_print_acs_remedy(struct seq_buf *s, struct pci_dev *provider,
+				    struct pci_dev *client)
+{
+	struct pci_dev *at[2];
+	int i, nr = p2pdma_redirectors(provider, client, at);
+
+	for (i = 0; i < nr; i++) {
+		seq_buf_puts(s, i ? ";" : "; would be allowed by \"pci=disable_acs_redir=");
+		p2pdma_print_path(s, at[i]);
+	}
+	if (nr)
+		seq_buf_puts(s, "\"");
+}
+
+static void p2pdma_print_host(struct seq_buf *s, struct pci_dev *pdev,
+			      const char *before)
+{
+	u32 id = READ_ONCE(p2pdma_host_of(pdev)->p2pdma) & P2PDMA_HOST_ID;
+
+	seq_buf_printf(s, "%s%04x:%04x", before, id >> 16, id & 0xffff);
+}
+
+/* What would change a refusal; nothing, if nothing is known to */
+static void p2pdma_print_remedy(struct seq_buf *s, struct pci_dev *provider,
+				struct pci_dev *client,
+				enum p2pdma_reason reason)
+{
+	switch (reason) {
+	case P2PDMA_ACS_REQ_REDIR:
+	case P2PDMA_ACS_CMPLT_REDIR:
+	case P2PDMA_ACS_EGRESS:
+	case P2PDMA_NO_UPSTREAM_FORWARDING:
+		p2pdma_print_acs_remedy(s, provider, client);
+		break;
+	case P2PDMA_ROOT_COMPLEX:
+		p2pdma_print_host(s, client, "; host bridge ");
+		if (p2pdma_host_of(client) != p2pdma_host_of(provider))
+			p2pdma_print_host(s, provider, " or ");
+		seq_buf_puts(s, " isn't known to route, see Documentation/driver-api/pci/p2pdma.rst");
+		break;
+	default:
+		break;
+	}
+}
+
+/**
+ * p2pdma_log_refusal() - Log why a client can't reach a provider
+ * @provider: the device whose BAR is addressed
+ * @client: the device that sends the requests
+ * @verdict: the refusal
+ *
+ * Rate-limited.
+ *
+ * Context: Any.
+ */
+void p2pdma_log_refusal(struct pci_dev *provider, struct pci_dev *client,
+			const struct p2pdma_verdict *verdict)
+{
+	static DEFINE_RATELIMIT_STATE(limit, DEFAULT_RATELIMIT_INTERVAL,
+				      DEFAULT_RATELIMIT_BURST);
+	DECLARE_SEQ_BUF(remedy, 256);
+
+	if (!__ratelimit(&limit))
+		return;
+	p2pdma_print_remedy(&remedy, provider, client, verdict->reason);
+	pci_info(client, "can't reach memory of %s: %s (at %s)%s\n",
+		 pci_name(provider), p2pdma_reason_text(verdict->reason),
+		 pci_name(verdict->at), seq_buf_str(&remedy));
+}
+
+/* Pairs */
+
+/**
+ * p2pdma_resolve() - Find the PCI function that does a device's DMA
+ * @dev: any device
+ *
+ * Return: @dev, or its nearest ancestor that is a PCI function; borrowed from
+ * @dev. NULL if there is none, or if on the way up DMA isn't mapped by the DMA
+ * core, but in software for instance.
+ */
+struct pci_dev *p2pdma_resolve(struct device *dev)
+{
+	for (; dev; dev = dev->parent) {
+		if (!dma_pci_p2pdma_supported(dev))
+			return NULL;
+		if (dev_is_pci(dev))
+			return to_pci_dev(dev);
+	}
+	return NULL;
+}
+
+/**
+ * p2pdma_check_addresses() - Refuse addresses that the client can't send
+ * @verdict: of the path; changed into a refusal
+ * @dev: the device that maps
+ * @client: the PCI function that does its DMA
+ * @last_bus: highest bus address of the memory
+ * @last_phys: highest CPU physical address of the memory
+ *
+ * Through an IOMMU @dev is given addresses that fit.
+ *
+ * Context: Any.
+ */
+void p2pdma_check_addresses(struct p2pdma_verdict *verdict, struct device *dev,
+			    struct pci_dev *client, u64 last_bus, u64 last_phys)
+{
+	u64 limit = dma_get_mask(dev), last = last_bus;
+
+	if (verdict->type == PCI_P2PDMA_MAP_NOT_SUPPORTED ||
+	    verdict->reason == P2PDMA_SAME_FUNCTION)
+		return;
+	if (verdict->type == PCI_P2PDMA_MAP_THRU_HOST_BRIDGE) {
+		if (use_dma_iommu(dev))
+			return;
+		limit = min_not_zero(limit, dev->bus_dma_limit);
+		last = last_phys;
+		if (is_swiotlb_force_bounce(dev)) {
+			verdict->reason = P2PDMA_SWIOTLB;
+			goto refuse;
+		}
+	}
+	if (last <= limit)
+		return;
+	verdict->reason = P2PDMA_DMA_MASK;
+refuse:
+	verdict->type = PCI_P2PDMA_MAP_NOT_SUPPORTED;
+	verdict->at = client;
+}
+
+/* Against all of the provider's memory, if it has any */
+static void p2pdma_check_memory(struct p2pdma_verdict *verdict,
+				struct pci_dev *provider, struct device *dev,
+				struct pci_dev *client)
+{
+	struct pci_p2pdma *p2pdma;
+
+	rcu_read_lock();
+	p2pdma = rcu_dereference(provider->p2pdma);
+	if (p2pdma)
+		p2pdma_check_addresses(verdict, dev, client,
+				       READ_ONCE(p2pdma->last_bus_addr),
+				       READ_ONCE(p2pdma->last_phys_addr));
+	rcu_read_unlock();
+}
+
+/**
+ * p2pdma_judge() - Judge all that is known of a pair before it maps anything
+ * @provider: the device whose BAR is addressed
+ * @dev: the device that will map
+ * @client: the PCI function that does its DMA
+ *
+ * Context: Any. The caller holds references on all.
+ * Return: the verdict.
+ */
+struct p2pdma_verdict p2pdma_judge(struct pci_dev *provider, struct device *dev,
+				   struct pci_dev *client)
+{
+	struct p2pdma_verdict verdict = {
+		.type = PCI_P2PDMA_MAP_NOT_SUPPORTED,
+		.reason = P2PDMA_REMOVED,
+		.at = client,
+	};
+
+	p2pdma_shadow_audit(provider);
+	p2pdma_shadow_audit(client);
+	if (!device_is_registered(&provider->dev))
+		verdict.at = provider;
+	else if (device_is_registered(&client->dev))
+		verdict = p2pdma_verdict(provider, client);
+	p2pdma_check_sizes(&verdict, provider, client);
+	p2pdma_check_memory(&verdict, provider, dev, client);
+	trace_p2pdma_verdict(provider, client, &verdict);
+	return verdict;
+}
+
+/*
+ * Hops, or -EXDEV. Callers give no direction, so a write-only path counts as a
+ * refusal. A device without a DMA mask leaves mapping to its PCI function.
+ */
+static int p2pdma_pair_distance(struct pci_dev *provider, struct device *dev,
+				struct pci_dev *client, bool verbose)
+{
+	struct p2pdma_verdict verdict;
+
+	verdict = p2pdma_judge(provider, dev->dma_mask ? dev : &client->dev,
+			       client);
+	if (verdict.type != PCI_P2PDMA_MAP_NOT_SUPPORTED &&
+	    verdict.reason != P2PDMA_WRITES_ONLY)
+		return verdict.distance;
+	if (verbose)
+		p2pdma_log_refusal(provider, client, &verdict);
+	return -EXDEV;
+}
 
 /* Lists of clients */
 
 /**
- * pci_p2pdma_add_client - add a device to a list of clients
+ * struct p2pdma_client - an entry of a list
+ * @node: in the list
+ * @dev: the device that was added, with a reference
+ * @pdev: @dev or its ancestor; with a reference, if it is the ancestor
+ * @provider: with a reference, or NULL
+ */
+struct p2pdma_client {
+	struct list_head node;
+	struct device *dev;
+	struct pci_dev *pdev;
+	struct pci_dev *provider;
+};
+
+static struct pci_dev *p2pdma_bound_provider(struct list_head *clients)
+{
+	struct p2pdma_client *first;
+
+	first = list_first_entry_or_null(clients, struct p2pdma_client, node);
+	return first ? first->provider : NULL;
+}
+
+static void p2pdma_client_destroy(struct p2pdma_client *client)
+{
+	list_del(&client->node);
+	pci_dev_put(client->provider);
+	if (client->dev != &client->pdev->dev)
+		pci_dev_put(client->pdev);
+	put_device(client->dev);
+	kfree(client);
+}
+
+/**
+ * pci_p2pdma_add_client() - Add a device to a list of clients
  * @head: the list; the caller serialises all calls on it
  * @dev: a registered device that will DMA to or from peer-to-peer memory
  *
@@ -108,24 +392,40 @@ EXPORT_SYMBOL_GPL(pci_has_p2pmem);
  * and holds a reference on it. A device may be added several times. If the
  * list is bound to a provider, the new entry is bound too.
  *
- * Context: Process context; may sleep. Takes pci_bus_sem: not from a driver's
- * struct pci_error_handlers, which the PCI core calls with it held.
+ * Context: Process context; may sleep.
  * Return: 0; -ENODEV if @dev is NULL, has no PCI ancestor, or has its DMA done
  * in software, by DMA operations of its own (an RDMA device whose driver does
  * the same without any is not recognised: ib_dma_pci_p2p_dma_supported() tells
  * its users); -EXDEV if the list is bound to a provider that @dev can't
- * reach; -ENOMEM. The list is unchanged after an error.
+ * reach, which is logged; -ENOMEM. The list is unchanged after an error.
  */
 int pci_p2pdma_add_client(struct list_head *head, struct device *dev)
 {
-	return p2pdma_client_add(head, dev);
+	struct pci_dev *provider = p2pdma_bound_provider(head);
+	struct pci_dev *pdev = p2pdma_resolve(dev);
+	struct p2pdma_client *client;
+
+	if (!pdev)
+		return -ENODEV;
+	if (provider && p2pdma_pair_distance(provider, dev, pdev, true) < 0)
+		return -EXDEV;
+	client = kzalloc(sizeof(*client), GFP_KERNEL);
+	if (!client)
+		return -ENOMEM;
+	client->dev = get_device(dev);
+	client->pdev = pdev;
+	if (dev != &pdev->dev)
+		pci_dev_get(pdev);
+	client->provider = pci_dev_get(provider);
+	list_add_tail(&client->node, head);
+	return 0;
 }
 EXPORT_SYMBOL_GPL(pci_p2pdma_add_client);
 
 /**
- * pci_p2pdma_remove_client - remove a device from a list of clients
+ * pci_p2pdma_remove_client() - Remove a device from a list of clients
  * @head: the list; the caller serialises all calls on it
- * @dev: a device that was added
+ * @dev: a device that was added, or its PCI function
  *
  * Removes one entry, if there are several. Does nothing if there is none.
  * Without its last entry the list is not bound any more.
@@ -134,12 +434,20 @@ EXPORT_SYMBOL_GPL(pci_p2pdma_add_client);
  */
 void pci_p2pdma_remove_client(struct list_head *head, struct device *dev)
 {
-	p2pdma_client_remove(head, dev);
+	struct p2pdma_client *client;
+
+	/* A removed device has no ancestors any more: nothing is resolved. */
+	list_for_each_entry(client, head, node) {
+		if (client->dev == dev || &client->pdev->dev == dev) {
+			p2pdma_client_destroy(client);
+			return;
+		}
+	}
 }
 EXPORT_SYMBOL_GPL(pci_p2pdma_remove_client);
 
 /**
- * pci_p2pdma_client_list_free - remove all clients from a list
+ * pci_p2pdma_client_list_free() - Remove all clients from a list
  * @head: the list; the caller serialises all calls on it
  *
  * The list is empty then, not bound, and may be used again.
@@ -148,14 +456,50 @@ EXPORT_SYMBOL_GPL(pci_p2pdma_remove_client);
  */
 void pci_p2pdma_client_list_free(struct list_head *head)
 {
-	p2pdma_client_free_all(head);
+	struct p2pdma_client *client, *next;
+
+	list_for_each_entry_safe(client, next, head, node)
+		p2pdma_client_destroy(client);
 }
 EXPORT_SYMBOL_GPL(pci_p2pdma_client_list_free);
 
+/* Swaps the references of a list that is bound already. */
+static void p2pdma_bind(struct list_head *clients, struct pci_dev *provider)
+{
+	struct p2pdma_client *client;
+
+	list_for_each_entry(client, clients, node) {
+		pci_dev_put(client->provider);
+		client->provider = pci_dev_get(provider);
+	}
+}
+
 /* Choosing a provider */
 
+static int p2pdma_list_distance(struct pci_dev *provider,
+				struct list_head *clients, bool verbose)
+{
+	struct p2pdma_client *client;
+	int sum = 0;
+
+	if (!provider || list_empty(clients))
+		return -EINVAL;
+	list_for_each_entry(client, clients, node) {
+		int dist = p2pdma_pair_distance(provider, client->dev,
+						client->pdev, verbose);
+
+		if (dist >= 0 && sum >= 0)
+			sum += dist;
+		else if (verbose)
+			sum = -EXDEV;
+		else
+			return -EXDEV;
+	}
+	return sum;
+}
+
 /**
- * pci_p2pdma_distance - how far is a provider from all clients?
+ * pci_p2pdma_distance() - Return how far a provider is from all clients
  * @provider: a device whose BAR is to be addressed; it needs no p2pmem
  * @clients: list of clients; the caller serialises all calls on it
  *
@@ -163,56 +507,87 @@ EXPORT_SYMBOL_GPL(pci_p2pdma_client_list_free);
  * 0 for the same function, 2 for functions of one device, 4 across one
  * switch.
  *
- * Context: Process context; may sleep. Takes pci_bus_sem: not from a driver's
- * struct pci_error_handlers, which the PCI core calls with it held.
+ * Context: Any.
  * Return: the sum of the distances; -EXDEV if a client can't reach @provider;
  * -EINVAL if the list is empty or @provider is NULL.
  */
 int pci_p2pdma_distance(struct pci_dev *provider, struct list_head *clients)
 {
-	if (!provider)
-		return -EINVAL;
-	return p2pdma_clients_distance(provider, clients);
+	return p2pdma_list_distance(provider, clients, false);
 }
 EXPORT_SYMBOL_GPL(pci_p2pdma_distance);
 
 /**
- * pci_p2pdma_assign_provider - bind a list of clients to a chosen provider
+ * pci_p2pdma_assign_provider() - Bind a list of clients to a chosen provider
  * @provider: a device; with memory, if the caller means to allocate from it
  * @clients: list of clients; the caller serialises all calls on it
  *
  * Every entry takes a reference of its own on @provider, and drops the one on
- * the provider it was bound to before. A client that can't reach @provider is
- * named in the log, with the reason.
+ * the provider it was bound to before. Clients that can't reach @provider are
+ * logged, with the reason.
  *
- * Context: Process context; may sleep. Takes pci_bus_sem: not from a driver's
- * struct pci_error_handlers, which the PCI core calls with it held.
+ * Context: Process context; may sleep.
  * Return: true if all clients reach @provider, else the list is unchanged.
  */
 bool pci_p2pdma_assign_provider(struct pci_dev *provider,
 				struct list_head *clients)
 {
-	int dist = pci_p2pdma_distance(provider, clients);
-
-	if (dist == -EXDEV)
-		p2pdma_clients_explain(provider, clients);
-	if (dist < 0)
+	if (p2pdma_list_distance(provider, clients, true) < 0)
 		return false;
-	p2pdma_clients_bind(clients, provider);
+	p2pdma_bind(clients, provider);
 	return true;
 }
 EXPORT_SYMBOL_GPL(pci_p2pdma_assign_provider);
 
+/*
+ * The published provider with the smallest distance, with a reference, or
+ * NULL. Among equals each is chosen with the same probability: the n-th one
+ * met replaces the choice so far in one of n cases. If there is none, one
+ * refusal is logged: an example tells as much as all of them.
+ */
+static struct pci_dev *p2pdma_find_nearest(struct list_head *clients)
+{
+	struct pci_dev *nearest = NULL, *refusing = NULL;
+	unsigned int equals = 0, considered = 0;
+	int nearest_dist = INT_MAX;
+	struct pci_p2pdma *p2pdma;
+
+	rcu_read_lock();
+	list_for_each_entry_rcu(p2pdma, &p2pdma_providers, node) {
+		int dist;
+
+		if (!p2pdma_is_published(p2pdma))
+			continue;
+		considered++;
+		dist = p2pdma_list_distance(p2pdma->pdev, clients, false);
+		if (dist == -EXDEV && !refusing)
+			refusing = p2pdma->pdev;
+		if (dist < 0 || dist > nearest_dist)
+			continue;
+		if (dist < nearest_dist)
+			equals = 0;
+		nearest_dist = dist;
+		if (!equals++ || !get_random_u32_below(equals))
+			nearest = p2pdma->pdev;
+	}
+	if (!nearest && refusing)
+		p2pdma_list_distance(refusing, clients, true);
+	/* A listed provider's device outlives this read-side section. */
+	pci_dev_get(nearest);
+	rcu_read_unlock();
+	trace_p2pdma_find(nearest, nearest ? nearest_dist : -EXDEV, considered);
+	return nearest;
+}
+
 /**
- * pci_p2pmem_find - find the nearest provider that all clients reach
+ * pci_p2pmem_find() - Find the nearest provider that all clients reach
  * @clients: list of clients; the caller serialises all calls on it
  *
  * Looks at published providers only. Among those at the same distance one is
  * chosen at random, so that the load spreads. Binds the list to it, as
  * pci_p2pdma_assign_provider() does.
  *
- * Context: Process context; may sleep. Takes pci_bus_sem: not from a driver's
- * struct pci_error_handlers, which the PCI core calls with it held.
+ * Context: Process context; may sleep.
  * Return: the provider, with a reference that the caller gives back with
  * pci_dev_put(); NULL if there is none or the list is empty, and the list is
  * unchanged then.
@@ -222,77 +597,82 @@ struct pci_dev *pci_p2pmem_find(struct list_head *clients)
 	struct pci_dev *provider = p2pdma_find_nearest(clients);
 
 	if (provider)
-		p2pdma_clients_bind(clients, provider);
+		p2pdma_bind(clients, provider);
 	return provider;
 }
 EXPORT_SYMBOL_GPL(pci_p2pmem_find);
 
-/* All of an array, or none */
-static int list_from_array(struct list_head *clients, struct device **devs,
-			   int nr)
+/* Arrays of clients: a list for the time of a call, which needs no references */
+
+static struct p2pdma_client *p2pdma_list_array(struct list_head *list,
+					       struct device **devs, int nr)
 {
-	int i, error;
+	struct p2pdma_client *entries;
+	int i;
 
 	if (nr <= 0)
-		return -EINVAL;
+		return ERR_PTR(-EINVAL);
+	entries = kcalloc(nr, sizeof(*entries), GFP_KERNEL);
+	if (!entries)
+		return ERR_PTR(-ENOMEM);
 	for (i = 0; i < nr; i++) {
-		error = p2pdma_client_add(clients, devs[i]);
-		if (error) {
-			p2pdma_client_free_all(clients);
-			return error;
+		entries[i].dev = devs[i];
+		entries[i].pdev = p2pdma_resolve(devs[i]);
+		if (!entries[i].pdev) {
+			kfree(entries);
+			return ERR_PTR(-ENODEV);
 		}
+		list_add_tail(&entries[i].node, list);
 	}
-	return 0;
+	return entries;
 }
 
 /**
- * pci_p2pdma_distance_many - how far is a provider from an array of devices?
+ * pci_p2pdma_distance_many() - Return how far a provider is from an array
  * @provider: as for pci_p2pdma_distance()
  * @clients: array of devices, as for pci_p2pdma_add_client()
  * @num_clients: their number
- * @verbose: tell the log which clients can't reach the provider, and why; of a
- *	provider with memory once, until something changes
+ * @verbose: log which clients can't reach the provider, and why
  *
- * Context: Process context; may sleep. Takes pci_bus_sem: not from a driver's
- * struct pci_error_handlers, which the PCI core calls with it held.
+ * Context: Process context; may sleep.
  * Return: as pci_p2pdma_distance(), also -ENODEV and -ENOMEM as
  * pci_p2pdma_add_client().
  */
 int pci_p2pdma_distance_many(struct pci_dev *provider, struct device **clients,
 			     int num_clients, bool verbose)
 {
+	struct p2pdma_client *entries;
 	LIST_HEAD(list);
 	int dist;
 
-	dist = list_from_array(&list, clients, num_clients);
-	if (dist)
-		return dist;
-	dist = pci_p2pdma_distance(provider, &list);
-	if (dist == -EXDEV && verbose)
-		p2pdma_clients_explain(provider, &list);
-	p2pdma_client_free_all(&list);
+	entries = p2pdma_list_array(&list, clients, num_clients);
+	if (IS_ERR(entries))
+		return PTR_ERR(entries);
+	dist = p2pdma_list_distance(provider, &list, verbose);
+	kfree(entries);
 	return dist;
 }
 EXPORT_SYMBOL_GPL(pci_p2pdma_distance_many);
 
 /**
- * pci_p2pmem_find_many - find the nearest provider for an array of devices
+ * pci_p2pmem_find_many() - Find the nearest provider for an array of devices
  * @clients: array of devices, as for pci_p2pdma_add_client()
  * @num_clients: their number
  *
- * Context: Process context; may sleep. Takes pci_bus_sem: not from a driver's
- * struct pci_error_handlers, which the PCI core calls with it held.
+ * Context: Process context; may sleep.
  * Return: as pci_p2pmem_find().
  */
 struct pci_dev *pci_p2pmem_find_many(struct device **clients, int num_clients)
 {
+	struct p2pdma_client *entries;
 	struct pci_dev *provider;
 	LIST_HEAD(list);
 
-	if (list_from_array(&list, clients, num_clients))
+	entries = p2pdma_list_array(&list, clients, num_clients);
+	if (IS_ERR(entries))
 		return NULL;
 	provider = p2pdma_find_nearest(&list);
-	p2pdma_client_free_all(&list);
+	kfree(entries);
 	return provider;
 }
 EXPORT_SYMBOL_GPL(pci_p2pmem_find_many);
@@ -300,7 +680,7 @@ EXPORT_SYMBOL_GPL(pci_p2pmem_find_many);
 /* Memory */
 
 /**
- * pci_p2pmem_virt_to_bus - bus address of peer-to-peer memory
+ * pci_p2pmem_virt_to_bus() - Return the bus address of peer-to-peer memory
  * @pdev: the provider
  * @addr: an address in what pci_alloc_p2pmem() returned
  *
@@ -325,7 +705,7 @@ pci_bus_addr_t pci_p2pmem_virt_to_bus(struct pci_dev *pdev, void *addr)
 EXPORT_SYMBOL_GPL(pci_p2pmem_virt_to_bus);
 
 /**
- * pci_p2pmem_alloc_sgl - allocate peer-to-peer memory as a scatterlist
+ * pci_p2pmem_alloc_sgl() - Allocate peer-to-peer memory as a scatterlist
  * @pdev: the provider
  * @sgl: where the scatterlist goes
  * @nents: where the number of its entries goes
@@ -352,7 +732,7 @@ int pci_p2pmem_alloc_sgl(struct pci_dev *pdev, struct scatterlist **sgl,
 EXPORT_SYMBOL_GPL(pci_p2pmem_alloc_sgl);
 
 /**
- * pci_p2pmem_free_sgl - free what pci_p2pmem_alloc_sgl() returned
+ * pci_p2pmem_free_sgl() - Free what pci_p2pmem_alloc_sgl() returned
  * @pdev: the provider
  * @sgl: the scatterlist, unmapped; NULL does nothing
  * @nents: its number of entries
@@ -400,8 +780,7 @@ static int find_named_provider(const char *name, struct pci_dev **provider)
 }
 
 /**
- * pci_p2pdma_enable_store - parse what was written to an attribute that
- *	selects a provider
+ * pci_p2pdma_enable_store() - Parse an attribute that selects a provider
  * @page: the value, with or without a newline: the address of a PCI device
  *	(domain:bus:device.function), or a boolean as kstrtobool() takes it
  * @p2p_dev: the provider named, with a reference for the caller, else NULL
@@ -440,7 +819,7 @@ int pci_p2pdma_enable_store(const char *page, struct pci_dev **p2p_dev,
 EXPORT_SYMBOL_GPL(pci_p2pdma_enable_store);
 
 /**
- * pci_p2pdma_enable_show - print what pci_p2pdma_enable_store() parsed
+ * pci_p2pdma_enable_show() - Print what pci_p2pdma_enable_store() parsed
  * @page: where to; a page
  * @p2p_dev: the provider that was named, or NULL
  * @use_p2pdma: whether peer-to-peer memory is to be used

@@ -2,104 +2,95 @@
 /*
  * PCI peer-to-peer DMA: mapping
  *
- * dma_map_sg() of the DMA core asks here what to do with a segment that is
- * peer-to-peer memory. The answer is kept in the caller's state for the
- * segments that follow and are of the same provider.
+ * dma_map_sg() of the DMA core asks, in pci_p2pdma_map_segment(), what to do
+ * with a segment that is peer-to-peer memory. The answer is kept in its state
+ * for the segments that follow and have the same pagemap; what that takes is
+ * inline, in linux/dma-map-ops.h.
  */
 
+#define dev_fmt(fmt) "P2PDMA: " fmt
+
 #include <linux/dma-map-ops.h>
-#include <linux/export.h>
 #include <linux/memremap.h>
 #include <linux/pci.h>
+#include <linux/range.h>
 #include <linux/scatterlist.h>
+#include <trace/events/pci_p2pdma.h>
 
 #include "p2pdma.h"
 
-/* What nearly every mapping is; false is not an answer. */
-static bool is_known_to_be_direct(struct pci_p2pdma *p2pdma,
-				  struct pci_dev *client)
+/* Compares with the range that is mapped, not with all of the provider's */
+static struct p2pdma_verdict p2pdma_map_verdict(struct p2pdma_range *range,
+						struct device *dev,
+						struct pci_dev *client,
+						enum dma_data_direction dir)
 {
-	struct p2pdma_route *route;
-	bool direct;
+	struct p2pdma_verdict verdict;
 
-	rcu_read_lock();
-	route = p2pdma_find_route(p2pdma, client);
-	direct = route && route->verdict.type == PCI_P2PDMA_MAP_BUS_ADDR &&
-		 !IS_ENABLED(CONFIG_PCI_P2PDMA_AUDIT);
-	rcu_read_unlock();
-	return direct && p2pdma_bus_addresses_fit(p2pdma, client);
-}
-
-static __always_inline enum pci_p2pdma_map_type
-map_alike(struct pci_p2pdma_map_state *state, struct scatterlist *sg)
-{
-	if (state->map != PCI_P2PDMA_MAP_BUS_ADDR)
-		return state->map;
-
-	/* sg_phys(), but never a call of it: this is done for each entry. */
-	sg_dma_address(sg) = page_to_phys(sg_page(sg)) + sg->offset +
-			     state->bus_off;
-	sg_dma_len(sg) = sg->length;
-	sg_dma_mark_bus_address(sg);
-	return PCI_P2PDMA_MAP_BUS_ADDR;
-}
-
-/* The DMA core maps for @dev: that is what is asked of a PCI function's ops. */
-static noinline enum pci_p2pdma_map_type
-map_asked(struct pci_p2pdma_map_state *state, struct device *dev,
-	  struct scatterlist *sg)
-{
-	struct p2pdma_range *range = p2pdma_to_range(sg_page(sg)->pgmap);
-	struct pci_dev *client = dev_is_pci(dev) ? to_pci_dev(dev) :
-						   p2pdma_resolve(dev);
-
-	state->map = client ? p2pdma_cached_map_type(range->p2pdma, client,
-						     state->dir) :
-			      PCI_P2PDMA_MAP_NOT_SUPPORTED;
-	return map_alike(state, sg);
-}
-
-/* The first one, or the first one of another range */
-static noinline enum pci_p2pdma_map_type
-map_first(struct pci_p2pdma_map_state *state, struct device *dev,
-	  struct scatterlist *sg)
-{
-	struct dev_pagemap *pgmap = sg_page(sg)->pgmap;
-	struct p2pdma_range *range = p2pdma_to_range(pgmap);
-
-	state->bus_off = range->bus_offset;
-	state->pgmap = pgmap;
-	if (likely(dev_is_pci(dev) &&
-		   is_known_to_be_direct(range->p2pdma, to_pci_dev(dev)))) {
-		state->map = PCI_P2PDMA_MAP_BUS_ADDR;
-		return map_alike(state, sg);
-	}
-	return map_asked(state, dev, sg);
+	p2pdma_shadow_audit(range->p2pdma->pdev);
+	p2pdma_shadow_audit(client);
+	verdict = p2pdma_verdict(range->p2pdma->pdev, client);
+	p2pdma_check_addresses(&verdict, dev, client,
+			       range->pgmap.range.end + range->bus_offset,
+			       range->pgmap.range.end);
+	if (verdict.reason == P2PDMA_WRITES_ONLY && dir != DMA_FROM_DEVICE)
+		verdict.type = PCI_P2PDMA_MAP_NOT_SUPPORTED;
+	return verdict;
 }
 
 /**
- * pci_p2pdma_map_segment - decide how one segment is mapped, and map it if
- *	its bus address is all that it takes
- * @state: zeroed but for the direction before the first segment of a
- *	scatterlist, kept for the rest
+ * p2pdma_map_pgmap() - Decide how segments of another pagemap are mapped
+ * @state: of the scatterlist
  * @dev: the device that will do the DMA
- * @sg: a segment for which is_pci_p2pdma_page(sg_page(sg)) is true
+ * @pgmap: of peer-to-peer memory; of other drivers it is refused, since
+ *	nothing is known of it
  *
- * The caller maps a segment that goes through the host bridge as it maps
- * host memory, and fails the whole mapping with -EREMOTEIO if the path is
- * not supported.
+ * Refusals are logged, rate-limited.
  *
- * Context: Any but NMI. Doesn't sleep, and takes no lock but for a pair's first
- * time. The segment's page is allocated, and so its provider stays.
- * Return: how @dev must address the segment; dma_address and dma_length are
- * set if that is PCI_P2PDMA_MAP_BUS_ADDR. Never PCI_P2PDMA_MAP_UNKNOWN.
+ * Context: Any but NMI. A page of @pgmap is allocated, and so its provider
+ * stays.
  */
-enum pci_p2pdma_map_type
-pci_p2pdma_map_segment(struct pci_p2pdma_map_state *state, struct device *dev,
-		       struct scatterlist *sg)
+void p2pdma_map_pgmap(struct pci_p2pdma_map_state *state, struct device *dev,
+		      struct dev_pagemap *pgmap)
 {
-	if (likely(sg_page(sg)->pgmap == state->pgmap))
-		return map_alike(state, sg);
-	return map_first(state, dev, sg);
+	struct p2pdma_range *range = p2pdma_to_range(pgmap);
+	struct pci_dev *client = p2pdma_resolve(dev);
+	struct p2pdma_verdict verdict;
+
+	state->pgmap = pgmap;
+	state->map = PCI_P2PDMA_MAP_NOT_SUPPORTED;
+	if (!range || !client) {
+		dev_info_ratelimited(dev, "can't map peer-to-peer memory: %s\n",
+				     range ? "not a PCI function's DMA" :
+				     "its driver made its pages itself");
+		return;
+	}
+	verdict = p2pdma_map_verdict(range, dev, client, state->dir);
+	state->map = verdict.type;
+	state->bus_off = range->bus_offset;
+	if (verdict.type != PCI_P2PDMA_MAP_NOT_SUPPORTED)
+		return;
+	trace_p2pdma_verdict(range->p2pdma->pdev, client, &verdict);
+	p2pdma_log_refusal(range->p2pdma->pdev, client, &verdict);
 }
-EXPORT_SYMBOL_GPL(pci_p2pdma_map_segment);
+
+/**
+ * p2pdma_trace_map() - Trace how many bytes are mapped, or refused
+ * @state: decided
+ * @dev: the device that will do the DMA
+ * @sg: a segment; a refusal is one of all that follow, too
+ *
+ * Context: Any but NMI.
+ */
+void p2pdma_trace_map(struct pci_p2pdma_map_state *state, struct device *dev,
+		      struct scatterlist *sg)
+{
+	struct p2pdma_range *range = p2pdma_to_range(state->pgmap);
+	u64 bytes = sg->length;
+
+	if (state->map == PCI_P2PDMA_MAP_NOT_SUPPORTED)
+		while ((sg = sg_next(sg)))
+			bytes += sg->length;
+	trace_p2pdma_map(range ? range->p2pdma->pdev : NULL, dev, state->map,
+			 bytes);
+}

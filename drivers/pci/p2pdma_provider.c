@@ -7,7 +7,7 @@
  * added, and ends with the devres of the driver that added it.
  *
  * A range is added whole or not at all. The provider ends when nothing of it
- * is allocated: see "Who waits for whom" in p2pdma.h.
+ * is allocated: see "Waiting" in p2pdma.h.
  */
 
 #define dev_fmt(fmt) "P2PDMA: " fmt
@@ -44,7 +44,7 @@ static void p2pdma_page_free(struct page *page)
 			       page_to_virt(page), 1);
 }
 
-static const struct dev_pagemap_ops p2pdma_pgmap_ops = {
+const struct dev_pagemap_ops p2pdma_pgmap_ops = {
 	.page_free = p2pdma_page_free,
 };
 
@@ -76,6 +76,7 @@ static struct p2pdma_range *range_create(struct pci_p2pdma *p2pdma, int bar,
 			    pci_resource_start(pdev, bar);
 	range->pgmap.type = MEMORY_DEVICE_PCI_P2PDMA;
 	range->pgmap.ops = &p2pdma_pgmap_ops;
+	range->pgmap.owner = (void *)&p2pdma_pgmap_ops;
 	range->pgmap.nr_range = 1;
 	range->pgmap.range.start = pci_resource_start(pdev, bar) + offset;
 	range->pgmap.range.end = range->pgmap.range.start + size - 1;
@@ -131,7 +132,6 @@ static struct pci_p2pdma *provider_create(struct pci_dev *pdev)
 		return NULL;
 	p2pdma->pdev = pdev;
 	INIT_LIST_HEAD(&p2pdma->ranges);
-	p2pdma_cache_init(p2pdma);
 	p2pdma->pool = gen_pool_create(PAGE_SHIFT, dev_to_node(&pdev->dev));
 	if (!p2pdma->pool) {
 		kfree(p2pdma);
@@ -146,7 +146,6 @@ static void provider_destroy(struct pci_p2pdma *p2pdma)
 {
 	struct p2pdma_range *range, *next;
 
-	p2pdma_cache_drop(p2pdma);
 	gen_pool_destroy(p2pdma->pool);
 	list_for_each_entry_safe_reverse(range, next, &p2pdma->ranges, node)
 		range_destroy(range);

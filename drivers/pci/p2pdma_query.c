@@ -2,9 +2,10 @@
 /*
  * PCI peer-to-peer DMA: the question of a user
  *
- * /dev/pci_p2pdma answers for any two functions what drivers are answered, by
- * the same engine. It needs no privilege: it tells what a driver would log,
- * changes nothing, and keeps no state for its caller.
+ * /dev/pci_p2pdma returns the verdict that a driver would get on any two
+ * functions. Any user may ask: an answer tells no more than IOMMU groups do.
+ * It reads no config space, wakes no device, changes nothing, and nothing is
+ * remembered of it.
  */
 
 #include <linux/compat.h>
@@ -13,65 +14,20 @@
 #include <linux/miscdevice.h>
 #include <linux/pci.h>
 #include <linux/pci-p2pdma.h>
-#include <linux/rwsem.h>
 #include <linux/uaccess.h>
-#include <uapi/linux/pci-p2pdma.h>
 
-#include "pci.h"
 #include "p2pdma.h"
 
-static const u8 type_numbers[] = {
-	[PCI_P2PDMA_MAP_NOT_SUPPORTED]	   = PCI_P2PDMA_TYPE_NOT_SUPPORTED,
-	[PCI_P2PDMA_MAP_BUS_ADDR]	   = PCI_P2PDMA_TYPE_BUS_ADDR,
-	[PCI_P2PDMA_MAP_THRU_HOST_BRIDGE]  = PCI_P2PDMA_TYPE_THRU_HOST,
-};
-
-static const u8 reason_numbers[] = {
-	[P2PDMA_SAME_FUNCTION]	   = PCI_P2PDMA_REASON_SAME_FUNCTION,
-	[P2PDMA_COMMON_BRIDGE]	   = PCI_P2PDMA_REASON_COMMON_BRIDGE,
-	[P2PDMA_MULTI_FUNCTION]	   = PCI_P2PDMA_REASON_MULTI_FUNCTION,
-	[P2PDMA_CONVENTIONAL]	   = PCI_P2PDMA_REASON_CONVENTIONAL,
-	[P2PDMA_UNTRUSTED]	   = PCI_P2PDMA_REASON_UNTRUSTED,
-	[P2PDMA_NO_INTERNAL_ROUTE] = PCI_P2PDMA_REASON_NO_INTERNAL_ROUTE,
-	[P2PDMA_ACS_REQUEST]	   = PCI_P2PDMA_REASON_ACS_REQUEST,
-	[P2PDMA_ACS_COMPLETION]	   = PCI_P2PDMA_REASON_ACS_COMPLETION,
-	[P2PDMA_ACS_UNREADABLE]	   = PCI_P2PDMA_REASON_ACS_UNREADABLE,
-	[P2PDMA_NO_COMMON_BRIDGE]  = PCI_P2PDMA_REASON_NO_COMMON_BRIDGE,
-	[P2PDMA_WRITES_ONLY]	   = PCI_P2PDMA_REASON_NO_COMMON_BRIDGE,
-	[P2PDMA_DMA_MASK]	   = PCI_P2PDMA_REASON_DMA_MASK,
-	[P2PDMA_BOUNCED]	   = PCI_P2PDMA_REASON_BOUNCED,
-	[P2PDMA_REMOVED]	   = PCI_P2PDMA_REASON_REMOVED,
-};
-
 /* With a reference */
-static struct pci_dev *find_function(const struct pci_p2pdma_address *address)
+static struct pci_dev *p2pdma_query_find(const struct pci_p2pdma_address *where)
 {
-	if (address->domain > INT_MAX)
+	if (where->domain > INT_MAX)
 		return NULL;
-	return pci_get_domain_bus_and_slot(address->domain, address->bus,
-					   address->devfn);
+	return pci_get_domain_bus_and_slot(where->domain, where->bus,
+					   where->devfn);
 }
 
-static void fill_address(struct pci_p2pdma_address *address,
-			 struct pci_dev *pdev)
-{
-	address->domain = pci_domain_nr(pdev->bus);
-	address->bus = pdev->bus->number;
-	address->devfn = pdev->devfn;
-}
-
-static void fill_verdict(struct pci_p2pdma_query *query,
-			 const struct p2pdma_verdict *verdict)
-{
-	query->type = type_numbers[verdict->type];
-	if (verdict->type != PCI_P2PDMA_MAP_NOT_SUPPORTED)
-		query->distance = verdict->distance;
-	query->reason = reason_numbers[verdict->reason];
-	if (verdict->reason == P2PDMA_WRITES_ONLY)
-		query->result |= PCI_P2PDMA_RESULT_WRITES_ONLY;
-}
-
-static u32 memory_bits(struct pci_dev *provider)
+static u32 p2pdma_query_memory(struct pci_dev *provider)
 {
 	u32 bits = 0;
 
@@ -82,60 +38,88 @@ static u32 memory_bits(struct pci_dev *provider)
 	return bits;
 }
 
-static void answer(struct pci_p2pdma_query *query, struct pci_dev *provider,
-		   struct pci_dev *client)
+static u32 p2pdma_query_type(enum pci_p2pdma_map_type type)
+{
+	switch (type) {
+	case PCI_P2PDMA_MAP_BUS_ADDR:
+		return PCI_P2PDMA_TYPE_BUS_ADDR;
+	case PCI_P2PDMA_MAP_THRU_HOST_BRIDGE:
+		return PCI_P2PDMA_TYPE_THRU_HOST;
+	default:
+		return PCI_P2PDMA_TYPE_NOT_SUPPORTED;
+	}
+}
+
+/*
+ * The device that decided is on the way of one of the two, and so in its
+ * domain. What tells a domain may be gone when a root bus has been removed.
+ */
+static void p2pdma_query_at(struct pci_p2pdma_query *query,
+			    struct pci_dev *provider, struct pci_dev *at)
+{
+	query->at = p2pdma_host_of(at) == p2pdma_host_of(provider) ?
+		    query->provider : query->client;
+	query->at.bus = at->bus->number;
+	query->at.devfn = at->devfn;
+}
+
+static void p2pdma_query_pair(struct pci_p2pdma_query *query,
+			      struct pci_dev *provider, struct pci_dev *client)
 {
 	struct p2pdma_verdict verdict;
 
-	query->result = memory_bits(provider);
-	/* What is found by its address may be on its way out. */
-	down_read(&pci_bus_sem);
-	if (p2pdma_judge(provider, client, &verdict))
-		query->result |= PCI_P2PDMA_RESULT_CACHED;
-	fill_verdict(query, &verdict);
-	/* Of what has been removed the host bridge may be gone, too. */
-	if (verdict.reason == P2PDMA_REMOVED)
-		query->at = verdict.at == client ? query->client :
-						   query->provider;
-	else
-		fill_address(&query->at, verdict.at);
-	up_read(&pci_bus_sem);
+	verdict = p2pdma_judge(provider, &client->dev, client);
+	query->type = p2pdma_query_type(verdict.type);
+	query->distance = verdict.distance;
+	query->reason = verdict.reason;
+	query->result = p2pdma_query_memory(provider);
+	p2pdma_query_at(query, provider, verdict.at);
 }
 
-static int query_pair(struct pci_p2pdma_query *query)
+static int p2pdma_query(struct pci_p2pdma_query *query)
 {
 	struct pci_dev *provider, *client;
 
 	if (query->flags || query->reserved || query->provider.reserved ||
 	    query->client.reserved)
 		return -EINVAL;
-	provider = find_function(&query->provider);
+	provider = p2pdma_query_find(&query->provider);
 	if (!provider)
 		return -ENODEV;
-	client = find_function(&query->client);
+	client = p2pdma_query_find(&query->client);
 	if (!client) {
 		pci_dev_put(provider);
 		return -ENXIO;
 	}
-	query->distance = 0;
-	query->at = (struct pci_p2pdma_address){};
-	answer(query, provider, client);
+	p2pdma_query_pair(query, provider, client);
 	pci_dev_put(client);
 	pci_dev_put(provider);
 	return 0;
+}
+
+/* The size in the number is that of the caller's structure. */
+static bool p2pdma_is_query(unsigned int cmd)
+{
+	const unsigned int size = _IOC_SIZEMASK << _IOC_SIZESHIFT;
+
+	return (cmd & ~size) == (PCI_P2PDMA_IOC_QUERY & ~size);
 }
 
 static long p2pdma_ioctl(struct file *file, unsigned int cmd, unsigned long arg)
 {
 	void __user *user = (void __user *)arg;
 	struct pci_p2pdma_query query;
+	size_t size = _IOC_SIZE(cmd);
 	int error;
 
-	if (cmd != PCI_P2PDMA_IOC_QUERY)
+	if (!p2pdma_is_query(cmd))
 		return -ENOTTY;
-	if (copy_from_user(&query, user, sizeof(query)))
-		return -EFAULT;
-	error = query_pair(&query);
+	if (size < sizeof(query))
+		return -EINVAL;
+	error = copy_struct_from_user(&query, sizeof(query), user, size);
+	if (error)
+		return error;
+	error = p2pdma_query(&query);
 	if (error)
 		return error;
 	return copy_to_user(user, &query, sizeof(query)) ? -EFAULT : 0;

@@ -9,6 +9,7 @@
 
 #include <linux/genalloc.h>
 #include <linux/pci.h>
+#include <linux/pci-p2pdma.h>
 #include <linux/sysfs.h>
 
 #include "p2pdma.h"
@@ -72,7 +73,7 @@ static DEVICE_ATTR_RO(available_pieces);
 
 static u64 published(struct pci_p2pdma *p2pdma)
 {
-	return p2pdma_is_offered(p2pdma);
+	return pci_has_p2pmem(p2pdma->pdev);
 }
 
 static ssize_t published_show(struct device *dev,

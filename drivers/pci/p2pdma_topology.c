@@ -3,41 +3,155 @@
  * PCI peer-to-peer DMA: can this client reach that provider, and how?
  *	PCIe r6.0, sec 6.12 (ACS), sec 6.2.8.1 (routing errors)
  *
- * One pure function over an ordered pair. It reads the PCI tree and the ACS
- * control registers of the two functions where the paths diverge, takes no
- * lock, doesn't sleep, remembers nothing and prints nothing.
+ * One function over an ordered pair. It follows pointers up the PCI tree and
+ * looks at words that p2pdma_shadow.c and p2pdma_host.c keep: it reads no
+ * config space, takes no lock, allocates and prints nothing, and may be called
+ * in any context. References on both functions keep all that it looks at.
  *
- * The law: where a rule can't be decided, the answer is no.
+ * Where a rule can't be decided, the answer is no.
  *
- *            common bridge         Everything above the common bridge is out
- *             /         \          of the picture, and so is every port below
- *     client side    provider      the two sides: those only ever forward
- *        /            side         upstream what comes from below.
- *       :               :
- *     client         provider
- *
- * What the PCI Express specification says of the two functions on the common
- * bridge's secondary bus is the same whether they are switch ports or the
- * client and the provider themselves, as functions of one device: requests
- * are redirected upstream by the client's side, completions by the
- * provider's.
+ *            common bridge         The two sides are switch ports, or client
+ *             /         \          and provider themselves as functions of
+ *     client side    provider      one device; the specification says the
+ *        /            side         same of both. ACS of the client's side
+ *       :               :          redirects requests, that of the provider's
+ *     client         provider      side completions. Ports below the sides
+ *                                  only forward upstream. Ports above matter
+ *                                  for what is redirected.
  */
 
+#include <linux/cc_platform.h>
 #include <linux/dma-mapping.h>
 #include <linux/iommu-dma.h>
-#include <linux/minmax.h>
 #include <linux/pci.h>
-#include <linux/rcupdate.h>
-#include <linux/swiotlb.h>
 
 #include "pci.h"
-#include "p2pdma.h"
+#include "p2pdma_topology.h"
+
+/* Bits 12:7 of ACS Control, r5.0 on: they block or redirect (sec 7.7.11.3). */
+#define P2PDMA_ACS_CTRL_ENHANCED	GENMASK(12, 7)
+
+static const char * const p2pdma_reason_texts[] = {
+	[P2PDMA_SAME_FUNCTION]	  = "same function",
+	[P2PDMA_COMMON_BRIDGE]	  = "routed at a common bridge",
+	[P2PDMA_MULTI_FUNCTION]	  = "routed inside a multi-function device",
+	[P2PDMA_CONVENTIONAL]	  = "routed by a conventional PCI hierarchy",
+	[P2PDMA_UNTRUSTED]	  = "device is not trusted",
+	[P2PDMA_ACS_REQ_REDIR]	  = "requests are redirected upstream",
+	[P2PDMA_ACS_CMPLT_REDIR]  = "completions are redirected upstream",
+	[P2PDMA_ACS_EGRESS]	  = "ACS egress control may block requests",
+	[P2PDMA_ACS_ENHANCED]	  = "ACS enhanced controls may block requests",
+	[P2PDMA_ACS_UNKNOWN]	  = "ACS registers were not readable",
+	[P2PDMA_NO_UPSTREAM_FORWARDING] = "redirected packets are not forwarded upstream",
+	[P2PDMA_ROOT_COMPLEX]	  = "path crosses the root complex",
+	[P2PDMA_NO_HOST_BRIDGE]	  = "path crosses a root complex without host bridge or root port",
+	[P2PDMA_WRITES_ONLY]	  = "root complex routes writes only",
+	[P2PDMA_MEM_ENCRYPT]	  = "host memory encryption changes addresses",
+	[P2PDMA_DMA_MASK]	  = "addresses don't fit the DMA mask",
+	[P2PDMA_SWIOTLB]	  = "DMA is bounced through host memory",
+	[P2PDMA_PAYLOAD_SIZE]	  = "payload sizes differ",
+	[P2PDMA_TAG_SIZE]	  = "10-bit tags are not supported",
+	[P2PDMA_REMOVED]	  = "device has been removed",
+};
+
+const char *p2pdma_reason_text(enum p2pdma_reason reason)
+{
+	return p2pdma_reason_texts[reason];
+}
+
+/* Root complexes */
+
+#define P2PDMA_ID(vendor, device)	((u32)(vendor) << 16 | (device))
+#define P2PDMA_ANY_DEVICE		0xffff
+
+/*
+ * Host bridges and root ports whose root complex routes from peer to peer,
+ * between its own root ports, or also to other host bridges in this table.
+ * Numbers: facts of the lists of the same purpose in Linux 6.12, and where
+ * marked, in Linux 7. Names: the PCI ID repository.
+ */
+static const struct {
+	u32 id;
+	u64 routes;
+} p2pdma_known_hosts[] = {
+	/* Xeon E5 (Sandy Bridge): DMI2, as a host bridge and as a port */
+	{ P2PDMA_ID(PCI_VENDOR_ID_INTEL, 0x3c00), P2PDMA_HOST_SAME },
+	{ P2PDMA_ID(PCI_VENDOR_ID_INTEL, 0x3c01), P2PDMA_HOST_SAME },
+	/* Xeon E5 v3, Xeon E7 v3 (Haswell) */
+	{ P2PDMA_ID(PCI_VENDOR_ID_INTEL, 0x2f00), P2PDMA_HOST_SAME },
+	{ P2PDMA_ID(PCI_VENDOR_ID_INTEL, 0x2f01), P2PDMA_HOST_SAME },
+	/* Xeon Scalable (Sky Lake-E): DMI3, then root ports A to D */
+	{ P2PDMA_ID(PCI_VENDOR_ID_INTEL, 0x2020), P2PDMA_HOST_ALL },
+	{ P2PDMA_ID(PCI_VENDOR_ID_INTEL, 0x2030), P2PDMA_HOST_ALL },
+	{ P2PDMA_ID(PCI_VENDOR_ID_INTEL, 0x2031), P2PDMA_HOST_ALL },
+	{ P2PDMA_ID(PCI_VENDOR_ID_INTEL, 0x2032), P2PDMA_HOST_ALL },
+	{ P2PDMA_ID(PCI_VENDOR_ID_INTEL, 0x2033), P2PDMA_HOST_ALL },
+	/* Xeon Scalable (Ice Lake): Memory Map/VT-d */
+	{ P2PDMA_ID(PCI_VENDOR_ID_INTEL, 0x09a2), P2PDMA_HOST_ALL },
+	/* Google SoCs (7) */
+	{ P2PDMA_ID(0x1ae0, P2PDMA_ANY_DEVICE), P2PDMA_HOST_SAME },
+	/* NVIDIA host bridges (7) */
+	{ P2PDMA_ID(PCI_VENDOR_ID_NVIDIA, 0x2f95), P2PDMA_HOST_SAME },
+	{ P2PDMA_ID(PCI_VENDOR_ID_NVIDIA, 0x2f96), P2PDMA_HOST_SAME },
+	{ P2PDMA_ID(PCI_VENDOR_ID_NVIDIA, 0x2f97), P2PDMA_HOST_SAME },
+	{ P2PDMA_ID(PCI_VENDOR_ID_NVIDIA, 0x2f98), P2PDMA_HOST_SAME },
+	/* Zhaoxin host bridges (7) */
+	{ P2PDMA_ID(PCI_VENDOR_ID_ZHAOXIN, 0x1003), P2PDMA_HOST_SAME },
+	{ P2PDMA_ID(PCI_VENDOR_ID_ZHAOXIN, 0x1005), P2PDMA_HOST_SAME },
+	{ P2PDMA_ID(PCI_VENDOR_ID_ZHAOXIN, 0x1006), P2PDMA_HOST_SAME },
+	{ P2PDMA_ID(PCI_VENDOR_ID_ZHAOXIN, 0x1007), P2PDMA_HOST_SAME },
+	{ P2PDMA_ID(PCI_VENDOR_ID_ZHAOXIN, 0x1008), P2PDMA_HOST_ALL },
+};
+
+/*
+ * Accelerators (DSA, IAA, QAT) of Xeons whose root complex routes; they come
+ * first on root buses that may have no host bridge function (7).
+ */
+static const u16 p2pdma_accelerators[] = {
+	0x0b25, 0x0cfe, 0x11fb, 0x1212, 0x1216,
+	0x4940, 0x4942, 0x4944, 0x4946, 0x4948,
+};
+
+/**
+ * p2pdma_known_host() - Look a host bridge or root port up
+ * @id: vendor in the high 16 bits, device in the low ones
+ *
+ * Return: P2PDMA_HOST_* of what its root complex routes; 0 if unknown.
+ */
+u64 p2pdma_known_host(u32 id)
+{
+	int i;
+
+	for (i = 0; i < ARRAY_SIZE(p2pdma_known_hosts); i++)
+		if (p2pdma_known_hosts[i].id == id ||
+		    p2pdma_known_hosts[i].id == (id | P2PDMA_ANY_DEVICE))
+			return p2pdma_known_hosts[i].routes;
+	return 0;
+}
+
+bool p2pdma_is_accelerator(u32 id)
+{
+	int i;
+
+	for (i = 0; i < ARRAY_SIZE(p2pdma_accelerators); i++)
+		if (id == P2PDMA_ID(PCI_VENDOR_ID_INTEL, p2pdma_accelerators[i]))
+			return true;
+	return false;
+}
+
+/* A virtual function's own bus may go before the function is released. */
+struct pci_host_bridge *p2pdma_host_of(struct pci_dev *pdev)
+{
+	return pci_find_host_bridge(pci_physfn(pdev)->bus);
+}
+
+/* The path */
 
 /**
  * struct p2pdma_path - where the paths from two functions up the tree meet
  * @common: the nearest bridge above (or at) both, NULL if there is none
  * @provider_side: the last function below @common, or on the root bus
- * @client_side: likewise
+ * @client_side: the client's last function there
  * @hops: up from one and down to the other. Without a common bridge the root
  *	bus takes its place.
  */
@@ -48,62 +162,33 @@ struct p2pdma_path {
 	unsigned int hops;
 };
 
-static const char * const reason_text[] = {
-	[P2PDMA_SAME_FUNCTION]	   = "same function",
-	[P2PDMA_COMMON_BRIDGE]	   = "routed below a common bridge",
-	[P2PDMA_MULTI_FUNCTION]	   = "routed inside a multi-function device",
-	[P2PDMA_CONVENTIONAL]	   = "routed by a conventional PCI hierarchy",
-	[P2PDMA_UNTRUSTED]	   = "device is not trusted",
-	[P2PDMA_NO_INTERNAL_ROUTE] = "no route inside the device between its functions",
-	[P2PDMA_ACS_REQUEST]	   = "ACS redirects requests upstream",
-	[P2PDMA_ACS_COMPLETION]	   = "ACS redirects completions upstream",
-	[P2PDMA_ACS_UNREADABLE]	   = "ACS control register can't be read",
-	[P2PDMA_NO_COMMON_BRIDGE]  = "path crosses the root complex",
-	[P2PDMA_WRITES_ONLY]	   = "root complex routes writes only",
-	[P2PDMA_DMA_MASK]	   = "addresses don't fit the DMA mask",
-	[P2PDMA_BOUNCED]	   = "DMA is bounced through host memory",
-	[P2PDMA_REMOVED]	   = "device has been removed",
-};
-
-const char *p2pdma_reason_text(enum p2pdma_reason reason)
-{
-	return reason_text[reason];
-}
-
-static unsigned int bridges_above(struct pci_dev *pdev)
-{
-	unsigned int n = 0;
-
-	while ((pdev = pci_upstream_bridge(pdev)))
-		n++;
-	return n;
-}
-
 /*
- * pci_upstream_bridge() takes a virtual function's bridge from its physical
- * function, since it may sit on a bus of its own that no bridge leads to.
+ * In step, functions of equal depth meet at the common bridge; most pairs are
+ * of equal depth. Else one arrives at the top first: what is left for the
+ * other (@p_left or @c_left) is as long as its lead must be the second time.
  */
-static struct p2pdma_path find_path(struct pci_dev *provider,
-				    struct pci_dev *client)
+static struct p2pdma_path p2pdma_find_path(struct pci_dev *provider,
+					   struct pci_dev *client,
+					   struct pci_dev *p_left,
+					   struct pci_dev *c_left)
 {
 	struct p2pdma_path path = {
 		.provider_side = provider,
 		.client_side = client,
 	};
-	unsigned int provider_depth = bridges_above(provider);
-	unsigned int client_depth = bridges_above(client);
 	struct pci_dev *p = provider, *c = client;
 
-	/* One of them may be a bridge above the other. */
-	for (; provider_depth > client_depth; provider_depth--, path.hops++) {
+	for (; p_left; p_left = pci_upstream_bridge(p_left), path.hops++) {
 		path.provider_side = p;
 		p = pci_upstream_bridge(p);
 	}
-	for (; client_depth > provider_depth; client_depth--, path.hops++) {
+	for (; c_left; c_left = pci_upstream_bridge(c_left), path.hops++) {
 		path.client_side = c;
 		c = pci_upstream_bridge(c);
 	}
 	while (p != c) {
+		if (!p || !c)
+			return p2pdma_find_path(provider, client, p, c);
 		path.provider_side = p;
 		path.client_side = c;
 		p = pci_upstream_bridge(p);
@@ -114,281 +199,331 @@ static struct p2pdma_path find_path(struct pci_dev *provider,
 	return path;
 }
 
-/* Whether or not the kernel has set SR-IOV up */
-static bool is_sriov_function(struct pci_dev *pdev)
+/*
+ * Controls in effect: a redirection that a port or function with ACS can't
+ * control is hard-wired on, as the PCI core takes it (pci_acs_enabled()).
+ */
+static u16 p2pdma_acs(struct pci_dev *pdev)
 {
-	return pdev->is_virtfn ||
-	       pci_find_ext_capability(pdev, PCI_EXT_CAP_ID_SRIOV);
+	u16 ctrl = READ_ONCE(pdev->acs_ctrl);
+
+	if (pdev->acs_cap)
+		ctrl |= ~READ_ONCE(pdev->acs_capabilities) &
+			(PCI_ACS_RR | PCI_ACS_CR);
+	return ctrl;
+}
+
+/* The rules */
+
+static struct p2pdma_verdict p2pdma_refuse(enum p2pdma_reason reason,
+					   struct pci_dev *at)
+{
+	return (struct p2pdma_verdict){
+		PCI_P2PDMA_MAP_NOT_SUPPORTED, 0, reason, at
+	};
+}
+
+static struct p2pdma_verdict p2pdma_direct(unsigned int hops,
+					   enum p2pdma_reason reason,
+					   struct pci_dev *at)
+{
+	return (struct p2pdma_verdict){
+		PCI_P2PDMA_MAP_BUS_ADDR, hops, reason, at
+	};
+}
+
+/* Optional for a root complex (sec 1.3.1): only where it is known to route */
+static struct p2pdma_verdict p2pdma_through_host(const struct p2pdma_path *path,
+						 struct pci_dev *provider,
+						 struct pci_dev *client,
+						 enum p2pdma_reason reason,
+						 struct pci_dev *at)
+{
+	struct pci_host_bridge *a = p2pdma_host_of(provider);
+	struct pci_host_bridge *b = p2pdma_host_of(client);
+	u64 host_a = READ_ONCE(a->p2pdma), host_b = READ_ONCE(b->p2pdma);
+	u64 routes = host_a & host_b &
+		     (a == b ? P2PDMA_HOST_SAME : P2PDMA_HOST_ANY);
+
+	if (!(routes & P2PDMA_HOST_WRITE)) {
+		if (reason == P2PDMA_ROOT_COMPLEX &&
+		    (!(host_a & P2PDMA_HOST_ID) || !(host_b & P2PDMA_HOST_ID)))
+			reason = P2PDMA_NO_HOST_BRIDGE;
+		return p2pdma_refuse(reason, at);
+	}
+	if (cc_platform_has(CC_ATTR_HOST_MEM_ENCRYPT))
+		return p2pdma_refuse(P2PDMA_MEM_ENCRYPT, at);
+	if (!(routes & P2PDMA_HOST_READ))
+		reason = P2PDMA_WRITES_ONLY;
+	return (struct p2pdma_verdict){
+		PCI_P2PDMA_MAP_THRU_HOST_BRIDGE, path->hops, reason, at
+	};
+}
+
+/* No bridge is above both: the paths part on root buses. */
+static struct p2pdma_verdict p2pdma_at_root(const struct p2pdma_path *path,
+					    struct pci_dev *provider,
+					    struct pci_dev *client)
+{
+	struct pci_host_bridge *host = p2pdma_host_of(provider);
+	struct pci_dev *side = path->client_side;
+	u16 acs = p2pdma_acs(side);
+
+	if (host == p2pdma_host_of(client) &&
+	    READ_ONCE(host->p2pdma) & P2PDMA_HOST_CONVENTIONAL)
+		return p2pdma_direct(path->hops, P2PDMA_CONVENTIONAL, side);
+	if (acs == P2PDMA_UNKNOWN)
+		return p2pdma_refuse(P2PDMA_ACS_UNKNOWN, side);
+	if ((acs & (PCI_ACS_RR | PCI_ACS_EC)) == PCI_ACS_EC)
+		return p2pdma_refuse(P2PDMA_ACS_EGRESS, side);
+	return p2pdma_through_host(path, provider, client, P2PDMA_ROOT_COMPLEX,
+				   side);
 }
 
 /*
- * Some functions without the capability behave as if they had it, with all
- * that it offers turned on: the PCI core's quirks tell.
+ * One of the two is above the other, so the target or the source is the
+ * bridge itself. What untranslated requests pass on their way to it is decided
+ * by the enhanced controls only.
  */
-static u16 acs_ctrl_by_quirk(struct pci_dev *pdev)
+static struct p2pdma_verdict p2pdma_to_bridge(const struct p2pdma_path *path,
+					      struct pci_dev *lower)
 {
-	const u16 redirect = PCI_ACS_RR | PCI_ACS_CR;
+	struct pci_dev *bridge = lower;
 
-	return pci_dev_specific_acs_enabled(pdev, redirect) > 0 ? redirect : 0;
-}
-
-/**
- * struct p2pdma_acs - what a function's ACS says
- * @has_cap: it has the capability
- * @cap: capability register
- * @ctrl: control register
- */
-struct p2pdma_acs {
-	bool has_cap;
-	u16 cap;
-	u16 ctrl;
-};
-
-/*
- * Returns false if the registers can't be read: not even the header of the
- * first extended capability, which says that there is no ACS.
- */
-static bool read_acs(struct pci_dev *pdev, struct p2pdma_acs *acs)
-{
-	int where = pdev->acs_cap ? pdev->acs_cap + PCI_ACS_CAP :
-				    PCI_CFG_SPACE_SIZE;
-	u32 value;
-
-	*acs = (struct p2pdma_acs){ .has_cap = pdev->acs_cap };
-	if (!pdev->acs_cap && pdev->cfg_size <= PCI_CFG_SPACE_SIZE)
-		return true;
-	if (pci_read_config_dword(pdev, where, &value) ||
-	    PCI_POSSIBLE_ERROR(value))
-		return false;
-	acs->ctrl = pdev->acs_cap ? value >> 16 : acs_ctrl_by_quirk(pdev);
-	acs->cap = pdev->acs_cap ? value : 0;
-	return true;
+	do {
+		bridge = pci_upstream_bridge(bridge);
+		if (p2pdma_acs(bridge) == P2PDMA_UNKNOWN)
+			return p2pdma_refuse(P2PDMA_ACS_UNKNOWN, bridge);
+		if (p2pdma_acs(bridge) & P2PDMA_ACS_CTRL_ENHANCED)
+			return p2pdma_refuse(P2PDMA_ACS_ENHANCED, bridge);
+	} while (bridge != path->common);
+	return p2pdma_direct(path->hops, P2PDMA_COMMON_BRIDGE, bridge);
 }
 
 /*
- * PCIe r6.0, sec 6.12.1.2: functions of an SR-IOV capable device route to
- * each other inside the device only if they have ACS. (Others may do so
- * without.) Of those that have it, only such as implement redirection of
- * requests and of completions do: there is nothing to redirect else.
- */
-static bool lacks_internal_route(const struct p2pdma_path *path,
-				 const struct p2pdma_acs *client,
-				 const struct p2pdma_acs *provider)
-{
-	if ((client->has_cap && !(client->cap & PCI_ACS_RR)) ||
-	    (provider->has_cap && !(provider->cap & PCI_ACS_CR)))
-		return true;
-	if (client->has_cap && provider->has_cap)
-		return false;
-	return is_sriov_function(path->provider_side) ||
-	       is_sriov_function(path->client_side);
-}
-
-static void refuse(struct p2pdma_verdict *verdict, enum p2pdma_reason reason,
-		   struct pci_dev *at)
-{
-	verdict->type = PCI_P2PDMA_MAP_NOT_SUPPORTED;
-	verdict->reason = reason;
-	verdict->at = at;
-}
-
-static void route(struct p2pdma_verdict *verdict, enum p2pdma_reason reason,
-		  struct pci_dev *at)
-{
-	verdict->type = PCI_P2PDMA_MAP_BUS_ADDR;
-	verdict->reason = reason;
-	verdict->at = at;
-}
-
-static void through_host(struct p2pdma_verdict *verdict,
-			 enum p2pdma_reason reason, struct pci_dev *at,
-			 struct pci_dev *provider, struct pci_dev *client)
-{
-	enum p2pdma_host_routes routes;
-
-	routes = p2pdma_hosts_route(pci_find_host_bridge(provider->bus),
-				    pci_find_host_bridge(client->bus));
-	verdict->type = routes == P2PDMA_ROUTES_NOTHING ?
-			PCI_P2PDMA_MAP_NOT_SUPPORTED :
-			PCI_P2PDMA_MAP_THRU_HOST_BRIDGE;
-	verdict->reason = routes == P2PDMA_ROUTES_WRITES ?
-			  P2PDMA_WRITES_ONLY : reason;
-	verdict->at = at;
-}
-
-/* No bridge is above both. */
-static void judge_at_root(struct p2pdma_verdict *verdict,
-			  const struct p2pdma_path *path,
-			  struct pci_dev *provider, struct pci_dev *client)
-{
-	struct pci_host_bridge *host = pci_find_host_bridge(provider->bus);
-
-	if (host == pci_find_host_bridge(client->bus) &&
-	    p2pdma_host_is_conventional(host)) {
-		route(verdict, P2PDMA_CONVENTIONAL, path->client_side);
-		return;
-	}
-	through_host(verdict, P2PDMA_NO_COMMON_BRIDGE, path->client_side,
-		     provider, client);
-}
-
-/* Both sides are on the secondary bus of the common bridge. */
-static void judge_below_bridge(struct p2pdma_verdict *verdict,
-			       const struct p2pdma_path *path,
-			       struct pci_dev *provider,
-			       struct pci_dev *client)
-{
-	/* A link leads to one device: the sides are functions of it. */
-	bool one_device = pcie_downstream_port(path->common);
-	struct p2pdma_acs client_acs, provider_acs;
-
-	if (!read_acs(path->client_side, &client_acs)) {
-		refuse(verdict, P2PDMA_ACS_UNREADABLE, path->client_side);
-		return;
-	}
-	if (!read_acs(path->provider_side, &provider_acs)) {
-		refuse(verdict, P2PDMA_ACS_UNREADABLE, path->provider_side);
-		return;
-	}
-	if (one_device &&
-	    lacks_internal_route(path, &client_acs, &provider_acs)) {
-		refuse(verdict, P2PDMA_NO_INTERNAL_ROUTE, path->client_side);
-		return;
-	}
-	if (client_acs.ctrl & (PCI_ACS_RR | PCI_ACS_EC)) {
-		through_host(verdict, P2PDMA_ACS_REQUEST, path->client_side,
-			     provider, client);
-		return;
-	}
-	if (provider_acs.ctrl & PCI_ACS_CR) {
-		through_host(verdict, P2PDMA_ACS_COMPLETION,
-			     path->provider_side, provider, client);
-		return;
-	}
-	route(verdict,
-	      one_device ? P2PDMA_MULTI_FUNCTION : P2PDMA_COMMON_BRIDGE,
-	      path->common);
-}
-
-static void judge_path(struct p2pdma_verdict *verdict, struct pci_dev *provider,
-		       struct pci_dev *client)
-{
-	struct p2pdma_path path = find_path(provider, client);
-
-	verdict->distance = path.hops;
-	if (!path.common)
-		judge_at_root(verdict, &path, provider, client);
-	else if (path.common == provider || path.common == client)
-		/* A bridge and a function below it: nothing is peer to peer. */
-		route(verdict, P2PDMA_COMMON_BRIDGE, path.common);
-	else
-		judge_below_bridge(verdict, &path, provider, client);
-}
-
-/* Through an IOMMU the client is given addresses that fit. */
-static bool is_translated(struct pci_dev *pdev)
-{
-	return use_dma_iommu(&pdev->dev);
-}
-
-/*
- * The addresses that the client would be given: bus addresses, or what
- * dma-direct makes of CPU addresses
- */
-static bool addresses_fit(enum pci_p2pdma_map_type type,
-			  struct pci_p2pdma *p2pdma, struct pci_dev *client)
-{
-	u64 limit = min_not_zero(dma_get_mask(&client->dev),
-				 client->dev.bus_dma_limit);
-
-	if (type == PCI_P2PDMA_MAP_BUS_ADDR)
-		return p2pdma_bus_addresses_fit(p2pdma, client);
-	return READ_ONCE(p2pdma->last_phys_addr) <= limit;
-}
-
-/**
- * p2pdma_judge_addresses - the path is good: can the client make use of it?
- * @p2pdma: the provider's memory; of a device without any only the path can
- *	be judged
- * @client: the device that sends the requests
- * @verdict: that of the path, and then of the pair
+ * A redirected packet goes up. Where it comes in at a downstream port its
+ * destination is behind that same port, and only Upstream Forwarding sends it
+ * on (sec 6.12.1.1). A conventional bridge never does.
  *
- * Context: Any. @p2pdma stays meanwhile.
+ * Return: the first port that doesn't, NULL if none.
  */
-void p2pdma_judge_addresses(struct pci_p2pdma *p2pdma, struct pci_dev *client,
-			    struct p2pdma_verdict *verdict)
+static struct pci_dev *p2pdma_find_turn(struct pci_dev *bridge)
 {
-	if (!p2pdma || verdict->reason == P2PDMA_SAME_FUNCTION ||
-	    verdict->type == PCI_P2PDMA_MAP_NOT_SUPPORTED)
-		return;
-	if (verdict->type == PCI_P2PDMA_MAP_THRU_HOST_BRIDGE) {
-		if (is_translated(client))
-			return;
-		if (is_swiotlb_force_bounce(&client->dev)) {
-			refuse(verdict, P2PDMA_BOUNCED, client);
-			return;
-		}
+	for (; bridge; bridge = pci_upstream_bridge(bridge)) {
+		u16 acs = p2pdma_acs(bridge);
+
+		if (pci_is_pcie(bridge) &&
+		    pci_pcie_type(bridge) == PCI_EXP_TYPE_UPSTREAM)
+			continue;
+		if (acs == P2PDMA_UNKNOWN || !(acs & PCI_ACS_UF))
+			return bridge;
 	}
-	if (!addresses_fit(verdict->type, p2pdma, client))
-		refuse(verdict, P2PDMA_DMA_MASK, client);
+	return NULL;
+}
+
+/*
+ * @requests or else completions are redirected. Requests that an IOMMU
+ * translates carry other addresses, which no port on the way claims;
+ * completions are routed by ID.
+ */
+static struct p2pdma_verdict p2pdma_redirected(const struct p2pdma_path *path,
+					       struct pci_dev *provider,
+					       struct pci_dev *client,
+					       bool requests, bool completions)
+{
+	struct pci_dev *turn = NULL;
+
+	if (completions || !use_dma_iommu(&client->dev))
+		turn = p2pdma_find_turn(path->common);
+	if (turn)
+		return p2pdma_refuse(p2pdma_acs(turn) == P2PDMA_UNKNOWN ?
+				     P2PDMA_ACS_UNKNOWN :
+				     P2PDMA_NO_UPSTREAM_FORWARDING, turn);
+	if (requests)
+		return p2pdma_through_host(path, provider, client,
+					   P2PDMA_ACS_REQ_REDIR,
+					   path->client_side);
+	return p2pdma_through_host(path, provider, client,
+				   P2PDMA_ACS_CMPLT_REDIR,
+				   path->provider_side);
+}
+
+/*
+ * Both sides are on the secondary bus of the common bridge. On a conventional
+ * bus they have no ACS: all functions on it hear each other.
+ */
+static struct p2pdma_verdict p2pdma_below_bridge(const struct p2pdma_path *path,
+						 struct pci_dev *provider,
+						 struct pci_dev *client)
+{
+	u16 client_acs = p2pdma_acs(path->client_side);
+	u16 provider_acs = p2pdma_acs(path->provider_side);
+	bool requests = client_acs & PCI_ACS_RR;
+	bool completions = provider_acs & PCI_ACS_CR;
+
+	if (client_acs == P2PDMA_UNKNOWN)
+		return p2pdma_refuse(P2PDMA_ACS_UNKNOWN, path->client_side);
+	if (provider_acs == P2PDMA_UNKNOWN)
+		return p2pdma_refuse(P2PDMA_ACS_UNKNOWN, path->provider_side);
+	if (!requests && client_acs & PCI_ACS_EC)
+		return p2pdma_refuse(P2PDMA_ACS_EGRESS, path->client_side);
+	if (requests || completions)
+		return p2pdma_redirected(path, provider, client, requests,
+					 completions);
+	return p2pdma_direct(path->hops, pcie_downstream_port(path->common) ?
+			     P2PDMA_MULTI_FUNCTION : P2PDMA_COMMON_BRIDGE,
+			     path->common);
 }
 
 /**
- * p2pdma_judge_route - judge the path of an ordered pair
+ * p2pdma_verdict() - Judge the path of an ordered pair
  * @provider: the device whose BAR is addressed; it needs no p2pmem
  * @client: the device that sends the requests
- * @verdict: the answer
  *
- * Context: Any. Neither device is removed meanwhile: the caller holds
- * pci_bus_sem, or both are in use by their drivers.
+ * Context: Any. The caller holds references on both.
+ * Return: the verdict, of the path only: addresses and sizes are questions of
+ * their own.
  */
-void p2pdma_judge_route(struct pci_dev *provider, struct pci_dev *client,
-			struct p2pdma_verdict *verdict)
+struct p2pdma_verdict p2pdma_verdict(struct pci_dev *provider,
+				     struct pci_dev *client)
 {
-	verdict->distance = 0;
-	if (provider == client) {
-		route(verdict, P2PDMA_SAME_FUNCTION, provider);
-		return;
-	}
-	if (provider->untrusted || client->untrusted) {
-		refuse(verdict, P2PDMA_UNTRUSTED,
-		       provider->untrusted ? provider : client);
-		return;
-	}
-	judge_path(verdict, provider, client);
+	struct p2pdma_path path;
+
+	if (provider == client)
+		return p2pdma_direct(0, P2PDMA_SAME_FUNCTION, provider);
+	if (provider->untrusted)
+		return p2pdma_refuse(P2PDMA_UNTRUSTED, provider);
+	if (client->untrusted)
+		return p2pdma_refuse(P2PDMA_UNTRUSTED, client);
+	path = p2pdma_find_path(provider, client, NULL, NULL);
+	if (!path.common)
+		return p2pdma_at_root(&path, provider, client);
+	if (path.common == provider)
+		return p2pdma_to_bridge(&path, client);
+	if (path.common == client)
+		return p2pdma_to_bridge(&path, provider);
+	return p2pdma_below_bridge(&path, provider, client);
 }
 
-/* Both, without anything remembered. Context: as for p2pdma_judge_route(). */
-void p2pdma_verdict(struct pci_dev *provider, struct pci_dev *client,
-		    struct p2pdma_verdict *verdict)
+/* Sizes */
+
+/*
+ * The function that makes and takes packets: of conventional PCI it is a bridge
+ * above. NULL if there is none before the common bridge @end.
+ */
+static struct pci_dev *p2pdma_tlp_end(struct pci_dev *pdev, struct pci_dev *end)
 {
-	p2pdma_judge_route(provider, client, verdict);
-	rcu_read_lock();
-	p2pdma_judge_addresses(rcu_dereference(provider->p2pdma), client,
-			       verdict);
-	rcu_read_unlock();
+	while (pdev && !pci_is_pcie(pdev)) {
+		struct pci_dev *bridge = pci_upstream_bridge(pdev);
+
+		pdev = pdev == end || bridge == end ? NULL : bridge;
+	}
+	return pdev;
+}
+
+/* Device Control of a virtual function is its physical function's. */
+static u16 p2pdma_sizes(struct pci_dev *pdev)
+{
+	return READ_ONCE(pci_physfn(pdev)->tlp_sizes);
+}
+
+static u16 p2pdma_payload(struct pci_dev *pdev)
+{
+	return p2pdma_sizes(pdev) & P2PDMA_PAYLOAD;
+}
+
+static bool p2pdma_is_smaller(struct pci_dev *pdev, u16 payload)
+{
+	return pci_is_pcie(pdev) && (p2pdma_sizes(pdev) == P2PDMA_UNKNOWN ||
+				     p2pdma_payload(pdev) < payload);
+}
+
+/*
+ * The first function from @pdev on that takes less, before the bridge @end is
+ * reached; @pdev itself may be that bridge. NULL if none.
+ */
+static struct pci_dev *p2pdma_find_smaller(struct pci_dev *pdev,
+					   struct pci_dev *end, u16 payload)
+{
+	for (; pdev; pdev = pci_upstream_bridge(pdev)) {
+		if (p2pdma_is_smaller(pdev, payload))
+			return pdev;
+		if (pdev == end || pci_upstream_bridge(pdev) == end)
+			break;
+	}
+	return NULL;
 }
 
 /**
- * p2pdma_redirectors - whose ACS redirects what a pair sends to each other?
+ * p2pdma_check_sizes() - Refuse a path that kills packets by their size
+ * @verdict: of the path; changed into a refusal
  * @provider: the device whose BAR is addressed
  * @client: the device that sends the requests
- * @at: where they go: the client's side first
  *
- * Context: as for p2pdma_judge_route().
- * Return: their number.
+ * A packet that is larger than its receiver's Max_Payload_Size is malformed
+ * (sec 2.2.2), and so are tags that a completer doesn't support (sec 2.2.6.2).
+ * 10-Bit Tags of virtual functions are never enabled by this kernel.
+ *
+ * Context: Any.
+ */
+void p2pdma_check_sizes(struct p2pdma_verdict *verdict,
+			struct pci_dev *provider, struct pci_dev *client)
+{
+	struct pci_dev *end = NULL, *small, *p, *c;
+	u16 payload;
+
+	if (verdict->type == PCI_P2PDMA_MAP_NOT_SUPPORTED || provider == client)
+		return;
+	if (verdict->reason == P2PDMA_COMMON_BRIDGE ||
+	    verdict->reason == P2PDMA_MULTI_FUNCTION)
+		end = verdict->at;
+	p = p2pdma_tlp_end(provider, end);
+	c = p2pdma_tlp_end(client, end);
+	payload = max(p ? p2pdma_payload(p) : 0, c ? p2pdma_payload(c) : 0);
+	small = p2pdma_find_smaller(c, end, payload);
+	if (!small)
+		small = p2pdma_find_smaller(p, end, payload);
+	if (small) {
+		*verdict = p2pdma_refuse(P2PDMA_PAYLOAD_SIZE, small);
+		return;
+	}
+	if (p && c && !c->is_virtfn &&
+	    p2pdma_sizes(c) & P2PDMA_TAG10_REQUESTER &&
+	    !(p2pdma_sizes(p) & P2PDMA_TAG10_COMPLETER))
+		*verdict = p2pdma_refuse(P2PDMA_TAG_SIZE, provider);
+}
+
+/* Remedies */
+
+/**
+ * p2pdma_redirectors() - Find the functions to be told not to redirect
+ * @provider: the device whose BAR is addressed
+ * @client: the device that sends the requests
+ * @at: set to the functions, the client's side first
+ *
+ * Context: Any. The caller holds references on both.
+ * Return: their number; 0 if pci=disable_acs_redir= can't help, since a
+ * function redirects that has no control of it.
  */
 int p2pdma_redirectors(struct pci_dev *provider, struct pci_dev *client,
 		       struct pci_dev *at[2])
 {
-	struct p2pdma_path path = find_path(provider, client);
-	struct p2pdma_acs acs;
-	int nr = 0;
+	struct p2pdma_path path = p2pdma_find_path(provider, client, NULL,
+						   NULL);
+	const u16 requests = PCI_ACS_RR | PCI_ACS_EC;
+	struct pci_dev *side[] = { path.client_side, path.provider_side };
+	u16 bits[] = { requests, PCI_ACS_CR };
+	int i, nr = 0;
 
-	if (read_acs(path.client_side, &acs) &&
-	    (acs.ctrl & (PCI_ACS_RR | PCI_ACS_EC)))
-		at[nr++] = path.client_side;
-	if (read_acs(path.provider_side, &acs) && (acs.ctrl & PCI_ACS_CR))
-		at[nr++] = path.provider_side;
+	for (i = 0; i < ARRAY_SIZE(side); i++) {
+		u16 acs = p2pdma_acs(side[i]) & bits[i];
+
+		if (!acs)
+			continue;
+		if (!side[i]->acs_cap || side[i]->is_virtfn ||
+		    acs & ~READ_ONCE(side[i]->acs_capabilities))
+			return 0;
+		at[nr++] = side[i];
+	}
 	return nr;
 }

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0
 /*
- * lsp2pdma - who can reach whose peer-to-peer memory, how far is it, and why?
+ * lsp2pdma - which devices reach which peer-to-peer memory, how far, and why
  *
  * The kernel's own answers (/dev/pci_p2pdma), and what of the PCI tree made
  * it decide so. Nothing is decided here. What is shown comes from one model of
@@ -22,7 +22,7 @@
 #include <pci/pci.h>
 
 #define ARRAY_SIZE(a) (sizeof(a) / sizeof(*(a)))
-#define DUMP_HEADER "lsp2pdma 1"
+#define DUMP_HEADER "lsp2pdma 2"
 #define UNKNOWN (-1)
 
 /* Exit statuses, for scripts */
@@ -39,17 +39,17 @@ enum {
 
 /**
  * struct function - a PCI function
- * @address: where
+ * @address: domain, bus, device and function
  * @parent: index of the bridge above it, or UNKNOWN on a root bus
  * @vendor: number
  * @device: number
  * @class: base and sub class
- * @acs_cap: ACS capability register, UNKNOWN if there is none or it can't be
- *	read
- * @acs_ctrl: ACS control register, likewise
- * @acs: may the two be relied on?
+ * @readable: its capabilities were read, and the next three are right
+ * @pcie_type: device/port type, UNKNOWN without a PCI Express capability
+ * @acs_cap: ACS capability register, UNKNOWN without the capability
+ * @acs_ctrl: ACS control register, UNKNOWN without the capability
  * @size: bytes of peer-to-peer memory
- * @published: offered to everybody
+ * @published: drivers may find it
  */
 struct function {
 	struct pci_p2pdma_address address;
@@ -57,9 +57,10 @@ struct function {
 	unsigned int vendor;
 	unsigned int device;
 	unsigned int class;
+	bool readable;
+	int pcie_type;
 	int acs_cap;
 	int acs_ctrl;
-	bool acs;
 	unsigned long long size;
 	bool published;
 };
@@ -183,18 +184,23 @@ static int parent_of(const struct function *f)
 }
 
 /* Beyond the first 64 bytes only root may read, and 0 is what others get. */
-static void read_acs(struct pci_dev *dev, struct function *f)
+static void read_capabilities(struct pci_dev *dev, struct function *f)
 {
-	struct pci_cap *cap = pci_find_cap(dev, PCI_EXT_CAP_ID_ACS,
+	struct pci_cap *exp = pci_find_cap(dev, PCI_CAP_ID_EXP, PCI_CAP_NORMAL);
+	struct pci_cap *acs = pci_find_cap(dev, PCI_EXT_CAP_ID_ACS,
 					   PCI_CAP_EXTENDED);
 
+	f->readable = geteuid() == 0;
+	f->pcie_type = UNKNOWN;
 	f->acs_cap = UNKNOWN;
 	f->acs_ctrl = UNKNOWN;
-	f->acs = geteuid() == 0;
-	if (!cap)
+	if (exp)
+		f->pcie_type = (pci_read_word(dev, exp->addr + PCI_EXP_FLAGS) &
+				PCI_EXP_FLAGS_TYPE) >> 4;
+	if (!acs)
 		return;
-	f->acs_cap = pci_read_word(dev, cap->addr + PCI_ACS_CAP);
-	f->acs_ctrl = pci_read_word(dev, cap->addr + PCI_ACS_CTRL);
+	f->acs_cap = pci_read_word(dev, acs->addr + PCI_ACS_CAP);
+	f->acs_ctrl = pci_read_word(dev, acs->addr + PCI_ACS_CTRL);
 }
 
 static void add_live_function(struct pci_dev *dev)
@@ -214,7 +220,7 @@ static void add_live_function(struct pci_dev *dev)
 		.device = dev->device_id,
 		.class = dev->device_class,
 	};
-	read_acs(dev, f);
+	read_capabilities(dev, f);
 	f->size = read_number(f, "p2pmem/size");
 	f->published = read_number(f, "p2pmem/published");
 }
@@ -267,15 +273,16 @@ static void read_function_line(const char *line, int number)
 	char address[32], parent[32];
 	struct dump_parent p = { .line = number };
 	struct function f = {};
-	int acs, published;
+	int readable, published;
 
-	if (sscanf(line, "function %31s %31s %x:%x %x %d %d %d %llu %d",
-		   address, parent, &f.vendor, &f.device, &f.class, &acs,
-		   &f.acs_cap, &f.acs_ctrl, &f.size, &published) != 10 ||
+	if (sscanf(line, "function %31s %31s %x:%x %x %d %d %d %d %llu %d",
+		   address, parent, &f.vendor, &f.device, &f.class, &readable,
+		   &f.pcie_type, &f.acs_cap, &f.acs_ctrl, &f.size,
+		   &published) != 11 ||
 	    !parse_address(address, &f.address))
 		errx(EXIT_BAD_DUMP, "line %d of the dump is not a function",
 		     number);
-	f.acs = acs;
+	f.readable = readable;
 	f.published = published;
 	p.is_root = !strcmp(parent, "-");
 	if (!p.is_root && !parse_address(parent, &p.address))
@@ -360,7 +367,7 @@ static void read_dump(const char *path)
 		fclose(file);
 }
 
-/* A pair's answer. false: nobody has asked, on the dump's machine. */
+/* A pair's answer. false: the dump has none. */
 static bool ask(const struct function *provider, const struct function *client,
 		struct pci_p2pdma_query *q)
 {
@@ -389,20 +396,30 @@ static bool ask(const struct function *provider, const struct function *client,
 
 /* In words */
 
+/* As the kernel says them: p2pdma_reason_texts[] in drivers/pci/ */
 static const char * const reasons[] = {
-	[PCI_P2PDMA_REASON_SAME_FUNCTION]     = "same function",
-	[PCI_P2PDMA_REASON_COMMON_BRIDGE]     = "routed below a common bridge",
-	[PCI_P2PDMA_REASON_MULTI_FUNCTION]    = "routed inside a multi-function device",
-	[PCI_P2PDMA_REASON_CONVENTIONAL]      = "routed by a conventional PCI hierarchy",
-	[PCI_P2PDMA_REASON_UNTRUSTED]	      = "device is not trusted",
-	[PCI_P2PDMA_REASON_NO_INTERNAL_ROUTE] = "no route inside the device between its functions",
-	[PCI_P2PDMA_REASON_ACS_REQUEST]	      = "ACS redirects requests upstream",
-	[PCI_P2PDMA_REASON_ACS_COMPLETION]    = "ACS redirects completions upstream",
-	[PCI_P2PDMA_REASON_ACS_UNREADABLE]    = "ACS control register can't be read",
-	[PCI_P2PDMA_REASON_NO_COMMON_BRIDGE]  = "path crosses the root complex",
-	[PCI_P2PDMA_REASON_DMA_MASK]	      = "addresses don't fit the DMA mask",
-	[PCI_P2PDMA_REASON_BOUNCED]	      = "DMA is bounced through host memory",
-	[PCI_P2PDMA_REASON_REMOVED]	      = "device has been removed",
+	[PCI_P2PDMA_REASON_SAME_FUNCTION]   = "same function",
+	[PCI_P2PDMA_REASON_COMMON_BRIDGE]   = "routed at a common bridge",
+	[PCI_P2PDMA_REASON_MULTI_FUNCTION]  = "routed inside a multi-function device",
+	[PCI_P2PDMA_REASON_CONVENTIONAL]    = "routed by a conventional PCI hierarchy",
+	[PCI_P2PDMA_REASON_UNTRUSTED]	    = "device is not trusted",
+	[PCI_P2PDMA_REASON_ACS_REQ_REDIR]   = "requests are redirected upstream",
+	[PCI_P2PDMA_REASON_ACS_CMPLT_REDIR] = "completions are redirected upstream",
+	[PCI_P2PDMA_REASON_ACS_EGRESS]	    = "ACS egress control may block requests",
+	[PCI_P2PDMA_REASON_ACS_ENHANCED]    = "ACS enhanced controls may block requests",
+	[PCI_P2PDMA_REASON_ACS_UNKNOWN]	    = "ACS registers were not readable",
+	[PCI_P2PDMA_REASON_NO_UPSTREAM_FORWARDING] =
+		"redirected packets are not forwarded upstream",
+	[PCI_P2PDMA_REASON_ROOT_COMPLEX]    = "path crosses the root complex",
+	[PCI_P2PDMA_REASON_NO_HOST_BRIDGE]  =
+		"path crosses a root complex without host bridge or root port",
+	[PCI_P2PDMA_REASON_WRITES_ONLY]	    = "root complex routes writes only",
+	[PCI_P2PDMA_REASON_MEM_ENCRYPT]	    = "host memory encryption changes addresses",
+	[PCI_P2PDMA_REASON_DMA_MASK]	    = "addresses don't fit the DMA mask",
+	[PCI_P2PDMA_REASON_SWIOTLB]	    = "DMA is bounced through host memory",
+	[PCI_P2PDMA_REASON_PAYLOAD_SIZE]    = "payload sizes differ",
+	[PCI_P2PDMA_REASON_TAG_SIZE]	    = "10-bit tags are not supported",
+	[PCI_P2PDMA_REASON_REMOVED]	    = "device has been removed",
 };
 
 static const char *reason_text(const struct pci_p2pdma_query *q)
@@ -417,7 +434,7 @@ static const char *type_text(const struct pci_p2pdma_query *q)
 	case PCI_P2PDMA_TYPE_BUS_ADDR:
 		return "bus-address";
 	case PCI_P2PDMA_TYPE_THRU_HOST:
-		return q->result & PCI_P2PDMA_RESULT_WRITES_ONLY ?
+		return q->reason == PCI_P2PDMA_REASON_WRITES_ONLY ?
 		       "through-host-writes-only" : "through-host";
 	default:
 		return "not-supported";
@@ -434,7 +451,7 @@ static const char *cell(const struct pci_p2pdma_query *q)
 		return "self";
 	snprintf(text, sizeof(text), "%s%u",
 		 q->type == PCI_P2PDMA_TYPE_BUS_ADDR ? "B" :
-		 q->result & PCI_P2PDMA_RESULT_WRITES_ONLY ? "W" : "H",
+		 q->reason == PCI_P2PDMA_REASON_WRITES_ONLY ? "W" : "H",
 		 q->distance);
 	return text;
 }
@@ -466,9 +483,8 @@ static void print_json_pair(const struct pci_p2pdma_query *q)
 		printf("\"distance\":null,");
 	else
 		printf("\"distance\":%u,", q->distance);
-	printf("\"reason\":\"%s\",\"at\":\"%s\",\"cached\":%s}", reason_text(q),
-	       name_of(&q->at),
-	       q->result & PCI_P2PDMA_RESULT_CACHED ? "true" : "false");
+	printf("\"reason\":\"%s\",\"at\":\"%s\"}", reason_text(q),
+	       name_of(&q->at));
 }
 
 static void print_json_function(const struct function *f)
@@ -566,6 +582,14 @@ static int command_matrix(void)
 
 /* tree */
 
+/* A redirection that the capability lacks is taken for one that is always on. */
+static bool is_hard_wired(const struct function *f, int bit)
+{
+	const int redirections = PCI_ACS_CAP_REQ_RED | PCI_ACS_CAP_CMPLT_RED;
+
+	return f->acs_cap != UNKNOWN && ~f->acs_cap & redirections & bit;
+}
+
 static void print_acs(const struct function *f)
 {
 	static const struct {
@@ -580,7 +604,7 @@ static void print_acs(const struct function *f)
 	};
 	size_t i;
 
-	if (!f->acs) {
+	if (!f->readable) {
 		printf(", ACS unknown (only root can read it)");
 		return;
 	}
@@ -590,8 +614,9 @@ static void print_acs(const struct function *f)
 	}
 	printf(", ACS");
 	for (i = 0; i < ARRAY_SIZE(bits); i++)
-		printf(" %s%c", bits[i].name,
-		       f->acs_ctrl & bits[i].bit ? '+' : '-');
+		printf(" %s%s", bits[i].name,
+		       is_hard_wired(f, bits[i].bit) ? "+(hard-wired)" :
+		       f->acs_ctrl & bits[i].bit ? "+" : "-");
 }
 
 static void print_memory(const struct function *f)
@@ -675,13 +700,57 @@ static void print_hop(int i, const char *role)
 	printf("%s\n", role);
 }
 
-/* Where the paths part ACS counts, and nowhere else. */
+static bool is_redirected(const struct pci_p2pdma_query *q)
+{
+	return q->reason == PCI_P2PDMA_REASON_ACS_REQ_REDIR ||
+	       q->reason == PCI_P2PDMA_REASON_ACS_CMPLT_REDIR ||
+	       q->reason == PCI_P2PDMA_REASON_NO_UPSTREAM_FORWARDING;
+}
+
+/* The port that doesn't send on what is redirected */
+static bool is_turn(int i, const struct pci_p2pdma_query *q)
+{
+	return q->reason == PCI_P2PDMA_REASON_NO_UPSTREAM_FORWARDING &&
+	       same_address(&machine.fn[i].address, &q->at);
+}
+
+/* ACS of the functions where the paths part counts. */
 static const char *side_role(int i, int common, bool client)
 {
 	if (common == UNKNOWN || machine.fn[i].parent != common)
 		return "";
 	return client ? "  <- its ReqRedir and EgressCtrl count" :
 			"  <- its CmpltRedir counts";
+}
+
+/* What is redirected goes up from where the paths part. */
+static void print_way_of_redirected(int common, const struct pci_p2pdma_query *q)
+{
+	int i = common;
+
+	while (!is_turn(i, q)) {
+		i = machine.fn[i].parent;
+		if (i == UNKNOWN) {
+			printf("  root complex\n");
+			return;
+		}
+		print_hop(i, is_turn(i, q) ?
+			  "  <- redirected packets turn here, without UpstreamFwd" :
+			  "  <- redirected packets pass");
+	}
+}
+
+static void print_common(int common, const struct pci_p2pdma_query *q)
+{
+	if (common == UNKNOWN) {
+		printf("  root complex\n");
+		return;
+	}
+	print_hop(common, is_turn(common, q) ?
+		  "  <- common bridge; redirected packets turn here, without UpstreamFwd" :
+		  "  <- common bridge");
+	if (is_redirected(q))
+		print_way_of_redirected(common, q);
 }
 
 static void print_way_down(int from, int common)
@@ -692,7 +761,8 @@ static void print_way_down(int from, int common)
 	print_hop(from, side_role(from, common, false));
 }
 
-static void print_path(int provider, int client)
+static void print_path(int provider, int client,
+		       const struct pci_p2pdma_query *q)
 {
 	int common = common_of(provider, client);
 	int i;
@@ -700,71 +770,168 @@ static void print_path(int provider, int client)
 	printf("path, from the client up and down to the provider:\n");
 	for (i = client; i != common; i = machine.fn[i].parent)
 		print_hop(i, side_role(i, common, true));
-	if (common == UNKNOWN)
-		printf("  root complex\n");
-	else
-		print_hop(common, "  <- common bridge");
+	print_common(common, q);
 	print_way_down(provider, common);
 }
 
-/* The host bridge's identity: 00.0 of the root bus, else its first port */
+/* What would change a refusal */
+
+/* Down from the root bus: this stays right when bus numbers change. */
+static void print_from_root(int i)
+{
+	const struct function *f = &machine.fn[i];
+
+	if (f->parent == UNKNOWN) {
+		printf("%s", name_of(&f->address));
+		return;
+	}
+	print_from_root(f->parent);
+	printf("/%02x.%u", f->address.devfn >> 3, f->address.devfn & 7);
+}
+
+/* The function of a path whose ACS counts; UNKNOWN if there is none */
+static int side_of(int i, int common)
+{
+	while (i != UNKNOWN && machine.fn[i].parent != common)
+		i = machine.fn[i].parent;
+	return i;
+}
+
+/* What of @bits redirects, or blocks */
+static int acs_in_effect(const struct function *f, int bits)
+{
+	int acs = f->acs_ctrl == UNKNOWN ? 0 : f->acs_ctrl;
+
+	if (is_hard_wired(f, PCI_ACS_CAP_REQ_RED))
+		acs |= PCI_ACS_CTRL_REQ_RED;
+	if (is_hard_wired(f, PCI_ACS_CAP_CMPLT_RED))
+		acs |= PCI_ACS_CTRL_CMPLT_RED;
+	return acs & bits;
+}
+
+/*
+ * Both sides, if both redirect: to mend one of them would not be enough. The
+ * parameter is quoted, since ";" ends a command of a boot loader's.
+ */
+static void print_acs_remedy(int provider, int client)
+{
+	int common = common_of(provider, client);
+	int side[] = { side_of(client, common), side_of(provider, common) };
+	int bits[] = {
+		PCI_ACS_CTRL_REQ_RED | PCI_ACS_CTRL_EGRESS,
+		PCI_ACS_CTRL_CMPLT_RED,
+	};
+	int at[2], nr = 0, i;
+
+	for (i = 0; i < 2; i++) {
+		const struct function *f = &machine.fn[side[i]];
+		int acs;
+
+		if (side[i] == UNKNOWN)
+			continue;
+		if (!f->readable) {
+			printf("what would change it: only root can read ACS, and is told\n");
+			return;
+		}
+		acs = acs_in_effect(f, bits[i]);
+		if (acs & ~f->acs_cap) {
+			nr = 0;
+			break;
+		}
+		if (acs)
+			at[nr++] = side[i];
+	}
+	if (!nr) {
+		printf("what would change it: no parameter turns this off\n");
+		return;
+	}
+	printf("what would change it: boot with \"pci=disable_acs_redir=");
+	for (i = 0; i < nr; i++) {
+		printf("%s", i ? ";" : "");
+		print_from_root(at[i]);
+	}
+	printf("\"\n(that takes isolation away: an IOMMU then can't separate the devices below)\n");
+}
+
+static bool is_root_port(const struct function *f)
+{
+	return f->readable ? f->pcie_type == PCI_EXP_TYPE_ROOT_PORT :
+			     is_bridge(f);
+}
+
+/*
+ * What the kernel takes for the identity of the host bridge: a function of
+ * that class on the root bus, else a root port. An endpoint says nothing of
+ * its root complex.
+ */
 static const struct function *host_of(int i)
 {
-	const struct function *first = NULL;
+	const struct function *root, *port = NULL;
 	int j;
 
 	while (machine.fn[i].parent != UNKNOWN)
 		i = machine.fn[i].parent;
+	root = &machine.fn[i];
 	for (j = 0; j < machine.nr; j++) {
 		const struct function *f = &machine.fn[j];
 
 		if (f->parent != UNKNOWN ||
-		    f->address.domain != machine.fn[i].address.domain ||
-		    f->address.bus != machine.fn[i].address.bus)
+		    f->address.domain != root->address.domain ||
+		    f->address.bus != root->address.bus)
 			continue;
-		if (!f->address.devfn)
+		if (f->class == PCI_CLASS_BRIDGE_HOST)
 			return f;
-		if (!first && is_bridge(f))
-			first = f;
+		if (!port && is_root_port(f))
+			port = f;
 	}
-	return first;
+	return port;
+}
+
+static void print_no_host(void)
+{
+	printf("what would change it: nothing; there is no host bridge and no root port on the\n"
+	       "root bus, by which its root complex could be told from others\n");
 }
 
 static void print_host_remedy(int provider, int client)
 {
 	const struct function *a = host_of(provider), *b = host_of(client);
+	const char *quote = "";
 
-	printf("what would change it: if you know that the root complex routes peer to peer,\n"
-	       "boot with pci=p2pdma_allow_host=%04x:%04x", a->vendor, a->device);
+	if (!a || !b) {
+		print_no_host();
+		return;
+	}
 	if (a->vendor != b->vendor || a->device != b->device)
-		printf(";%04x:%04x", b->vendor, b->device);
-	printf("\n");
+		quote = "\"";
+	printf("what would change it: if you know that the root complex routes writes from peer\n"
+	       "to peer, boot with %spci=p2pdma_allow_host=%04x:%04x:w", quote,
+	       a->vendor, a->device);
+	if (*quote)
+		printf(";%04x:%04x:w", b->vendor, b->device);
+	printf("%s\n"
+	       "(without \":w\": reads, too). Where it doesn't, data is lost without an error:\n"
+	       "Documentation/driver-api/pci/p2pdma.rst says what to know first\n",
+	       quote);
 }
 
-/* Both sides, if both redirect: to mend one of them would not be enough. */
-static void print_acs_remedy(int provider, int client,
-			     const struct pci_p2pdma_address *at)
+static void print_remedy(int provider, int client,
+			 const struct pci_p2pdma_query *q)
 {
-	const int requests = PCI_ACS_CTRL_REQ_RED | PCI_ACS_CTRL_EGRESS;
-	int common = common_of(provider, client), c = client, p = provider;
-	const struct function *cf, *pf;
-	char names[64] = "";
-
-	while (machine.fn[c].parent != common)
-		c = machine.fn[c].parent;
-	while (machine.fn[p].parent != common)
-		p = machine.fn[p].parent;
-	cf = &machine.fn[c];
-	pf = &machine.fn[p];
-	if (cf->acs_ctrl != UNKNOWN && cf->acs_ctrl & requests)
-		strcat(names, name_of(&cf->address));
-	if (pf->acs_ctrl != UNKNOWN && pf->acs_ctrl & PCI_ACS_CTRL_CMPLT_RED) {
-		strcat(names, *names ? ";" : "");
-		strcat(names, name_of(&pf->address));
+	switch (q->reason) {
+	case PCI_P2PDMA_REASON_ACS_REQ_REDIR:
+	case PCI_P2PDMA_REASON_ACS_CMPLT_REDIR:
+	case PCI_P2PDMA_REASON_ACS_EGRESS:
+	case PCI_P2PDMA_REASON_NO_UPSTREAM_FORWARDING:
+		print_acs_remedy(provider, client);
+		break;
+	case PCI_P2PDMA_REASON_ROOT_COMPLEX:
+		print_host_remedy(provider, client);
+		break;
+	case PCI_P2PDMA_REASON_NO_HOST_BRIDGE:
+		print_no_host();
+		break;
 	}
-	printf("what would change it: boot with pci=disable_acs_redir=%s\n"
-	       "(that takes isolation away: an IOMMU then can't separate the devices below)\n",
-	       *names ? names : name_of(at));
 }
 
 static int command_explain(const char *names[2])
@@ -800,14 +967,10 @@ static int command_explain(const char *names[2])
 	else
 		printf("verdict  %s, %u hops: %s, at %s\n", type_text(&q),
 		       q.distance, reason_text(&q), name_of(&q.at));
-	print_path(fn[0], fn[1]);
+	print_path(fn[0], fn[1], &q);
 	if (q.type != PCI_P2PDMA_TYPE_NOT_SUPPORTED)
 		return EXIT_REACHED;
-	if (q.reason == PCI_P2PDMA_REASON_NO_COMMON_BRIDGE)
-		print_host_remedy(fn[0], fn[1]);
-	else if (q.reason == PCI_P2PDMA_REASON_ACS_REQUEST ||
-		 q.reason == PCI_P2PDMA_REASON_ACS_COMPLETION)
-		print_acs_remedy(fn[0], fn[1], &q.at);
+	print_remedy(fn[0], fn[1], &q);
 	return EXIT_NOT_REACHED;
 }
 
@@ -815,11 +978,11 @@ static int command_explain(const char *names[2])
 
 static void dump_function(const struct function *f)
 {
-	printf("function %s %s %04x:%04x %04x %d %d %d %llu %d\n",
+	printf("function %s %s %04x:%04x %04x %d %d %d %d %llu %d\n",
 	       name_of(&f->address), f->parent == UNKNOWN ? "-" :
 	       name_of(&machine.fn[f->parent].address), f->vendor, f->device,
-	       f->class, f->acs, f->acs_cap, f->acs_ctrl, f->size,
-	       f->published);
+	       f->class, f->readable, f->pcie_type, f->acs_cap, f->acs_ctrl,
+	       f->size, f->published);
 }
 
 static int command_dump(void)
@@ -847,7 +1010,7 @@ static int command_dump(void)
 static const char usage[] =
 	"usage: lsp2pdma [-aj] [-r DUMP] [matrix | tree | explain PROVIDER CLIENT | dump]\n"
 	"\n"
-	"  matrix            who reaches whose peer-to-peer memory (the default)\n"
+	"  matrix            which devices reach which peer-to-peer memory (the default)\n"
 	"  tree              the PCI tree, with what decides\n"
 	"  explain P C       how client C reaches provider P, hop by hop, or why not\n"
 	"  dump              all of it, to be shown elsewhere with -r\n"

@@ -5,44 +5,95 @@
 
 #include <linux/bitfield.h>
 #include <linux/device.h>
+#include <linux/dma-map-ops.h>
+#include <linux/iommu-dma.h>
+#include <linux/log2.h>
 #include <linux/pci.h>
 #include <linux/slab.h>
 #include <linux/xarray.h>
 
 #include "p2pdma_fabric.h"
 
-/* Config space: enough for a header, one capability and an extended one */
+/* Config space: enough for a header, one capability and two extended ones */
 #define CFG_SIZE	512
 #define CFG_PCIE_CAP	0x40
 #define CFG_ACS_CAP	0x100
 #define CFG_SRIOV_CAP	0x140
 
+#define CFG_DEVCTL	(CFG_PCIE_CAP + PCI_EXP_DEVCTL)
+#define CFG_DEVCTL2	(CFG_PCIE_CAP + PCI_EXP_DEVCTL2)
+#define CFG_ACS_CTRL	(CFG_ACS_CAP + PCI_ACS_CTRL)
+
+/* Device Capabilities 2 and Device Control 2: pci_regs.h doesn't name them. */
+#define TAG10_COMPLETER	BIT(16)
+#define TAG10_REQUESTER	BIT(12)
+
+/* On a link all other functions are in slot 0. */
+#define VF_OFFSET	16
+#define VF_STRIDE	8
+#define VF_DEVICE	0x0002
+
+/**
+ * struct fabric_function - a function and its config space
+ * @node: the table's entry; a VF's is derived from that of its PF
+ * @pf: the PF, if it is a VF
+ * @first_vf: index of a PF's first VF
+ * @unreadable: reads return all ones
+ * @cfg: config space
+ * @writable: bits of @cfg that can be written
+ */
 struct fabric_function {
 	struct fabric_node node;
+	const struct fabric_function *pf;
+	int first_vf;
 	bool unreadable;
 	u8 cfg[CFG_SIZE] __aligned(4);
+	u8 writable[CFG_SIZE];
 };
 
+/**
+ * struct fabric - a hierarchy behind a host bridge of its own
+ * @bus: its root bus
+ * @sysdata: in it: what a bus leads to
+ * @busn: its bus numbers
+ * @mem: its memory window
+ * @places: functions, by fabric_place()
+ * @reads: config reads so far
+ * @failing_read: the one that fails during the scan; the first is 1
+ * @nr_nodes: length of the table
+ * @fn: the table's functions, then their VFs
+ */
 struct fabric {
 	struct pci_bus *bus;
 	struct pci_sysdata sysdata;
 	struct resource busn;
 	struct resource mem;
 	struct xarray places;
+	unsigned int reads;
+	unsigned int failing_read;
+	int nr_nodes;
 	struct fabric_function fn[];
 };
 
-static void put16(struct fabric_function *fn, int where, u16 value)
+static void fabric_put16(u8 *cfg, int where, u16 value)
 {
-	memcpy(fn->cfg + where, &value, sizeof(value));
+	memcpy(cfg + where, &value, sizeof(value));
 }
 
-static void put32(struct fabric_function *fn, int where, u32 value)
+static void fabric_put32(u8 *cfg, int where, u32 value)
 {
-	memcpy(fn->cfg + where, &value, sizeof(value));
+	memcpy(cfg + where, &value, sizeof(value));
 }
 
-static int pcie_type(enum fabric_type type)
+static u16 fabric_get16(const u8 *cfg, int where)
+{
+	u16 value;
+
+	memcpy(&value, cfg + where, sizeof(value));
+	return value;
+}
+
+static int fabric_pcie_type(enum fabric_type type)
 {
 	switch (type) {
 	case FABRIC_ENDPOINT:
@@ -62,35 +113,100 @@ static int pcie_type(enum fabric_type type)
 	}
 }
 
-static void function_init(struct fabric_function *fn,
-			  const struct fabric_node *node)
+/* BARs stay 0 when they are written: they are not there. */
+static void fabric_init_header(struct fabric_function *fn)
 {
-	int type = pcie_type(node->type);
+	const struct fabric_node *node = &fn->node;
+	bool is_bridge = fabric_is_bridge(node->type);
 
-	fn->node = *node;
-	put32(fn, PCI_VENDOR_ID, node->id ?: FABRIC_ID);
-	put16(fn, PCI_CLASS_DEVICE, fabric_is_bridge(node->type) ?
-	      PCI_CLASS_BRIDGE_PCI : PCI_CLASS_NOT_DEFINED);
+	fabric_put32(fn->cfg, PCI_VENDOR_ID, node->id ?: FABRIC_ID);
+	fabric_put16(fn->cfg, PCI_CLASS_DEVICE, node->class ?:
+		     is_bridge ? PCI_CLASS_BRIDGE_PCI : PCI_CLASS_NOT_DEFINED);
 	fn->cfg[PCI_HEADER_TYPE] = PCI_HEADER_TYPE_MFD |
-		(fabric_is_bridge(node->type) ? PCI_HEADER_TYPE_BRIDGE :
-					 PCI_HEADER_TYPE_NORMAL);
-	if (type < 0)
-		return;
-	put16(fn, PCI_STATUS, PCI_STATUS_CAP_LIST);
+		(is_bridge ? PCI_HEADER_TYPE_BRIDGE : PCI_HEADER_TYPE_NORMAL);
+	fabric_put16(fn->writable, PCI_COMMAND, 0xffff);
+	if (is_bridge)
+		fabric_put32(fn->writable, PCI_PRIMARY_BUS, 0x00ffffff);
+}
+
+/*
+ * At the scan the PCI core gives RC endpoints the largest Max_Payload_Size
+ * that they support, and all others that of the bridge above. So RC endpoints
+ * support the smallest one only: after the scan all functions have that.
+ */
+static void fabric_init_pcie(struct fabric_function *fn)
+{
+	const struct fabric_node *node = &fn->node;
+	int mps = node->type == FABRIC_RC_ENDPOINT ? SZ_128 : SZ_4K;
+
+	fabric_put16(fn->cfg, PCI_STATUS, PCI_STATUS_CAP_LIST);
 	fn->cfg[PCI_CAPABILITY_LIST] = CFG_PCIE_CAP;
 	fn->cfg[CFG_PCIE_CAP] = PCI_CAP_ID_EXP;
-	put16(fn, CFG_PCIE_CAP + PCI_EXP_FLAGS,
-	      2 | FIELD_PREP(PCI_EXP_FLAGS_TYPE, type));
-	/* The list starts where ACS would be; one with the number 0 is skipped. */
-	put32(fn, CFG_ACS_CAP,
-	      (node->has_acs ? PCI_EXT_CAP_ID_ACS | 1 << 16 : 0) |
-	      (node->has_sriov ? CFG_SRIOV_CAP << 20 : 0));
-	if (node->has_sriov)
-		put32(fn, CFG_SRIOV_CAP, PCI_EXT_CAP_ID_SRIOV | 1 << 16);
-	if (!node->has_acs)
+	fabric_put16(fn->cfg, CFG_PCIE_CAP + PCI_EXP_FLAGS,
+		     2 | FIELD_PREP(PCI_EXP_FLAGS_TYPE,
+				    fabric_pcie_type(node->type)));
+	fabric_put32(fn->cfg, CFG_PCIE_CAP + PCI_EXP_DEVCAP,
+		     FIELD_PREP(PCI_EXP_DEVCAP_PAYLOAD, ilog2(mps / SZ_128)));
+	fabric_put32(fn->cfg, CFG_PCIE_CAP + PCI_EXP_DEVCAP2,
+		     node->no_tag10 ? 0 : TAG10_COMPLETER);
+	/* What a PF has there is reserved in a VF. */
+	if (fn->pf)
 		return;
-	put16(fn, CFG_ACS_CAP + PCI_ACS_CAP, node->acs_is_empty ? 0 : 0x7f);
-	put16(fn, CFG_ACS_CAP + PCI_ACS_CTRL, node->acs);
+	fabric_put16(fn->writable, CFG_DEVCTL, 0xffff);
+	fabric_put16(fn->writable, CFG_DEVCTL2, 0xffff);
+}
+
+static void fabric_init_acs(struct fabric_function *fn)
+{
+	const struct fabric_node *node = &fn->node;
+	u16 has = FABRIC_ACS_CAP & ~node->acs_lacks;
+
+	/* Bit 7 is ACS Enhanced Capability here, and a control there. */
+	fabric_put16(fn->cfg, CFG_ACS_CAP + PCI_ACS_CAP,
+		     has | (node->acs_enhanced ? BIT(7) : 0));
+	has |= node->acs_enhanced ? FABRIC_ACS_ENHANCED : 0;
+	fabric_put16(fn->cfg, CFG_ACS_CTRL, node->acs & has);
+	if (!node->acs_read_only)
+		fabric_put16(fn->writable, CFG_ACS_CTRL, has);
+}
+
+/* What sriov_init() and sriov_enable() ask for. VFs have no BARs. */
+static void fabric_init_sriov(struct fabric_function *fn)
+{
+	u8 *cap = fn->cfg + CFG_SRIOV_CAP, *writable = fn->writable;
+
+	fabric_put32(cap, 0, PCI_EXT_CAP_ID_SRIOV | 1 << 16);
+	if (!fn->node.nr_vfs)
+		return;
+	fabric_put16(cap, PCI_SRIOV_INITIAL_VF, fn->node.nr_vfs);
+	fabric_put16(cap, PCI_SRIOV_TOTAL_VF, fn->node.nr_vfs);
+	cap[PCI_SRIOV_FUNC_LINK] = fn->node.devfn;
+	fabric_put16(cap, PCI_SRIOV_VF_OFFSET, VF_OFFSET);
+	fabric_put16(cap, PCI_SRIOV_VF_STRIDE, VF_STRIDE);
+	fabric_put16(cap, PCI_SRIOV_VF_DID, VF_DEVICE);
+	fabric_put32(cap, PCI_SRIOV_SUP_PGSIZE, PAGE_SIZE / SZ_4K);
+	fabric_put32(cap, PCI_SRIOV_SYS_PGSIZE, 1);
+	fabric_put16(writable, CFG_SRIOV_CAP + PCI_SRIOV_CTRL, 0xffff);
+	fabric_put16(writable, CFG_SRIOV_CAP + PCI_SRIOV_NUM_VF, 0xffff);
+	fabric_put32(writable, CFG_SRIOV_CAP + PCI_SRIOV_SYS_PGSIZE, ~0);
+}
+
+static void fabric_init_function(struct fabric_function *fn)
+{
+	const struct fabric_node *node = &fn->node;
+
+	fabric_init_header(fn);
+	if (!fabric_is_pcie(node->type))
+		return;
+	fabric_init_pcie(fn);
+	if (node->has_acs)
+		fabric_init_acs(fn);
+	if (node->has_sriov)
+		fabric_init_sriov(fn);
+	/* The list starts where ACS would be; the number 0 is skipped. */
+	fabric_put32(fn->cfg, CFG_ACS_CAP,
+		     (node->has_acs ? PCI_EXT_CAP_ID_ACS | 1 << 16 : 0) |
+		     (node->has_sriov ? CFG_SRIOV_CAP << 20 : 0));
 }
 
 static struct fabric *bus_to_fabric(struct pci_bus *bus)
@@ -98,58 +214,65 @@ static struct fabric *bus_to_fabric(struct pci_bus *bus)
 	return container_of(bus->sysdata, struct fabric, sysdata);
 }
 
-static unsigned long place(int parent, unsigned int devfn)
+static unsigned long fabric_place(int parent, unsigned int devfn)
 {
 	return (parent + 1) << 8 | devfn;
 }
 
+static bool fabric_vfs_enabled(const struct fabric_function *pf)
+{
+	return fabric_get16(pf->cfg, CFG_SRIOV_CAP + PCI_SRIOV_CTRL) &
+	       PCI_SRIOV_CTRL_VFE;
+}
+
 /* By position, not by bus number: those are handed out during the scan. */
-static struct fabric_function *find_function(struct pci_bus *bus,
-					     unsigned int devfn)
+static struct fabric_function *fabric_find(struct pci_bus *bus,
+					   unsigned int devfn)
 {
 	struct fabric *fabric = bus_to_fabric(bus);
+	struct fabric_function *fn;
 	int parent = FABRIC_ROOT_BUS;
 
 	if (bus->self)
-		parent = find_function(bus->self->bus, bus->self->devfn) -
+		parent = fabric_find(bus->self->bus, bus->self->devfn) -
 			 fabric->fn;
-	return xa_load(&fabric->places, place(parent, devfn));
+	fn = xa_load(&fabric->places, fabric_place(parent, devfn));
+	return fn && fn->pf && !fabric_vfs_enabled(fn->pf) ? NULL : fn;
 }
 
 static int fabric_read(struct pci_bus *bus, unsigned int devfn, int where,
 		       int size, u32 *value)
 {
-	struct fabric_function *fn = find_function(bus, devfn);
+	struct fabric_function *fn = fabric_find(bus, devfn);
+	struct fabric *fabric = bus_to_fabric(bus);
 
-	if (!fn || fn->unreadable) {
-		*value = ~0;
-		return fn ? PCIBIOS_SUCCESSFUL : PCIBIOS_DEVICE_NOT_FOUND;
-	}
+	*value = ~0;
+	if (!fn)
+		return PCIBIOS_DEVICE_NOT_FOUND;
+	fabric->reads++;
+	if (fn->unreadable || fabric->reads == fabric->failing_read ||
+	    (fn->node.no_ext && where >= PCI_CFG_SPACE_SIZE))
+		return PCIBIOS_SUCCESSFUL;
 	*value = 0;
 	if (where + size <= CFG_SIZE)
 		memcpy(value, fn->cfg + where, size);
 	return PCIBIOS_SUCCESSFUL;
 }
 
-/* All else is read-only; BARs that stay 0 are not there. */
-static bool is_writable(struct fabric_function *fn, int where)
-{
-	if (where >= PCI_PRIMARY_BUS && where < PCI_SEC_LATENCY_TIMER)
-		return fabric_is_bridge(fn->node.type);
-	if (where == PCI_COMMAND)
-		return true;
-	return where == CFG_ACS_CAP + PCI_ACS_CTRL && fn->node.has_acs;
-}
-
 static int fabric_write(struct pci_bus *bus, unsigned int devfn, int where,
 			int size, u32 value)
 {
-	struct fabric_function *fn = find_function(bus, devfn);
+	struct fabric_function *fn = fabric_find(bus, devfn);
+	int i;
 
 	if (!fn)
 		return PCIBIOS_DEVICE_NOT_FOUND;
-	if (is_writable(fn, where))
-		memcpy(fn->cfg + where, &value, size);
+	if (fn->node.no_ext && where >= PCI_CFG_SPACE_SIZE)
+		return PCIBIOS_SUCCESSFUL;
+	for (i = where; i < where + size && i < CFG_SIZE; i++, value >>= 8) {
+		fn->cfg[i] &= ~fn->writable[i];
+		fn->cfg[i] |= value & fn->writable[i];
+	}
 	return PCIBIOS_SUCCESSFUL;
 }
 
@@ -158,40 +281,82 @@ static struct pci_ops fabric_ops = {
 	.write = fabric_write,
 };
 
-static void set_resource(struct resource *res, unsigned long flags, u64 start,
-			 u64 size)
+static void fabric_set_resource(struct resource *res, unsigned long flags,
+				u64 start, u64 size)
 {
 	res->start = start;
 	res->end = start + size - 1;
 	res->flags = flags;
 }
 
-static void describe_windows(struct fabric *fabric, u64 bus_offset,
-			     struct list_head *resources)
+static void fabric_describe_windows(struct fabric *fabric, u64 bus_offset,
+				    struct list_head *resources)
 {
-	set_resource(&fabric->busn, IORESOURCE_BUS, 0, 256);
-	set_resource(&fabric->mem, IORESOURCE_MEM, FABRIC_MEM_BASE,
-		     FABRIC_MEM_SIZE);
+	fabric_set_resource(&fabric->busn, IORESOURCE_BUS, 0, 256);
+	fabric_set_resource(&fabric->mem, IORESOURCE_MEM, FABRIC_MEM_BASE,
+			    FABRIC_MEM_SIZE);
 	pci_add_resource(resources, &fabric->busn);
 	/* The offset is what is subtracted from CPU addresses. */
 	pci_add_resource_offset(resources, &fabric->mem, 0 - bus_offset);
 }
 
+static void fabric_add_function(struct fabric *fabric,
+				struct fabric_function *fn)
+{
+	fabric_init_function(fn);
+	xa_store(&fabric->places, fabric_place(fn->node.parent, fn->node.devfn),
+		 fn, GFP_KERNEL);
+}
+
+static void fabric_add_vf(struct fabric *fabric, struct fabric_function *pf,
+			  int i)
+{
+	struct fabric_function *vf = &fabric->fn[pf->first_vf + i];
+
+	vf->pf = pf;
+	vf->node = (struct fabric_node){
+		.parent = pf->node.parent,
+		.type = pf->node.type,
+		.devfn = pf->node.devfn + VF_OFFSET + i * VF_STRIDE,
+		.has_acs = pf->node.vf_has_acs,
+		.acs = pf->node.vf_acs,
+		.acs_lacks = pf->node.acs_lacks,
+		.class = pf->node.class,
+		.no_tag10 = pf->node.no_tag10,
+	};
+	fabric_add_function(fabric, vf);
+}
+
+static void fabric_add_node(struct fabric *fabric, int i,
+			    const struct fabric_node *node, int first_vf)
+{
+	struct fabric_function *fn = &fabric->fn[i];
+	int vf;
+
+	fn->node = *node;
+	fn->first_vf = first_vf;
+	fabric_add_function(fabric, fn);
+	for (vf = 0; vf < node->nr_vfs; vf++)
+		fabric_add_vf(fabric, fn, vf);
+}
+
 static struct fabric *fabric_alloc(const struct fabric_node *nodes,
 				   size_t nr_nodes)
 {
+	size_t i, nr = nr_nodes;
 	struct fabric *fabric;
-	int i;
 
-	fabric = kvzalloc(struct_size(fabric, fn, nr_nodes), GFP_KERNEL);
+	for (i = 0; i < nr_nodes; i++)
+		nr += nodes[i].nr_vfs;
+	fabric = kvzalloc(struct_size(fabric, fn, nr), GFP_KERNEL);
 	if (!fabric)
 		return NULL;
 	xa_init(&fabric->places);
+	fabric->nr_nodes = nr_nodes;
+	nr = nr_nodes;
 	for (i = 0; i < nr_nodes; i++) {
-		function_init(&fabric->fn[i], &nodes[i]);
-		xa_store(&fabric->places,
-			 place(nodes[i].parent, nodes[i].devfn),
-			 &fabric->fn[i], GFP_KERNEL);
+		fabric_add_node(fabric, i, &nodes[i], nr);
+		nr += nodes[i].nr_vfs;
 	}
 	return fabric;
 }
@@ -203,17 +368,21 @@ static void fabric_free(struct fabric *fabric)
 }
 
 /**
- * fabric_create - a hierarchy behind a host bridge of its own
+ * fabric_create_failing() - Make a hierarchy, and let a read of its scan fail
  * @nodes: the functions, parents first
  * @nr_nodes: their number
  * @bus_offset: bus address minus CPU address
  * @first_domain: the domain is this or one above
+ * @nth: the config read that returns all ones; 1 is the first, 0 is none.
+ *	Reads after the scan work. There must be no VFs: the PCI core reserves
+ *	buses for as many as it reads, and recurses when it has no more buses.
  *
  * Return: NULL if it can't be made. What the PCI core hasn't found of it,
  * fabric_dev() doesn't find.
  */
-struct fabric *fabric_create(const struct fabric_node *nodes, size_t nr_nodes,
-			     u64 bus_offset, int first_domain)
+struct fabric *fabric_create_failing(const struct fabric_node *nodes,
+				     size_t nr_nodes, u64 bus_offset,
+				     int first_domain, unsigned int nth)
 {
 	struct fabric *fabric = fabric_alloc(nodes, nr_nodes);
 	LIST_HEAD(resources);
@@ -224,12 +393,14 @@ struct fabric *fabric_create(const struct fabric_node *nodes, size_t nr_nodes,
 	while (pci_find_bus(fabric->sysdata.domain, 0))
 		fabric->sysdata.domain++;
 	fabric->sysdata.node = NUMA_NO_NODE;
-	describe_windows(fabric, bus_offset, &resources);
+	fabric->failing_read = nth;
+	fabric_describe_windows(fabric, bus_offset, &resources);
 
 	pci_lock_rescan_remove();
 	fabric->bus = pci_scan_root_bus(NULL, 0, &fabric_ops, &fabric->sysdata,
 					&resources);
 	pci_unlock_rescan_remove();
+	fabric->failing_read = 0;
 	if (!fabric->bus) {
 		pci_free_resource_list(&resources);
 		fabric_free(fabric);
@@ -238,64 +409,174 @@ struct fabric *fabric_create(const struct fabric_node *nodes, size_t nr_nodes,
 	return fabric;
 }
 
+struct fabric *fabric_create(const struct fabric_node *nodes, size_t nr_nodes,
+			     u64 bus_offset, int first_domain)
+{
+	return fabric_create_failing(nodes, nr_nodes, bus_offset, first_domain,
+				     0);
+}
+
+/* The PCI core doesn't release a PF whose VFs are enabled. */
+static void fabric_disable_vfs(struct fabric *fabric)
+{
+	int i;
+
+	for (i = 0; i < fabric->nr_nodes; i++) {
+		struct pci_dev *pdev = NULL;
+
+		if (fabric->fn[i].node.nr_vfs)
+			pdev = fabric_dev(fabric, i);
+		if (pdev)
+			pci_disable_sriov(pdev);
+	}
+}
+
 void fabric_destroy(struct fabric *fabric)
 {
 	struct pci_host_bridge *host = to_pci_host_bridge(fabric->bus->bridge);
 
+	fabric_disable_vfs(fabric);
 	pci_lock_rescan_remove();
 	pci_stop_root_bus(fabric->bus);
 	pci_remove_root_bus(fabric->bus);
 	pci_unlock_rescan_remove();
-	/* The reference that the scan has left to whoever asked for it */
+	/* The reference that the scan has left to its caller */
 	put_device(&host->dev);
 	fabric_free(fabric);
 }
 
 /* The fabric keeps the device: the caller needs no reference. */
+static struct pci_dev *fabric_borrow(struct pci_bus *bus, unsigned int devfn)
+{
+	struct pci_dev *pdev = bus ? pci_get_slot(bus, devfn) : NULL;
+
+	pci_dev_put(pdev);
+	return pdev;
+}
+
 struct pci_dev *fabric_dev(struct fabric *fabric, int node)
 {
 	const struct fabric_node *n = &fabric->fn[node].node;
 	struct pci_bus *bus = fabric->bus;
-	struct pci_dev *pdev;
 
 	if (n->parent != FABRIC_ROOT_BUS) {
 		struct pci_dev *bridge = fabric_dev(fabric, n->parent);
 
 		bus = bridge ? bridge->subordinate : NULL;
 	}
-	pdev = bus ? pci_get_slot(bus, n->devfn) : NULL;
-	pci_dev_put(pdev);
-	return pdev;
+	return fabric_borrow(bus, n->devfn);
 }
 
-/* As a user does it, with setpci for instance */
+/* Of all functions, also of those that aren't there */
+unsigned int fabric_reads(struct fabric *fabric)
+{
+	return fabric->reads;
+}
+
+/**
+ * fabric_enable_vfs() - Enable all VFs of a PF
+ * @fabric: the hierarchy; they end with it
+ * @node: the PF
+ *
+ * Return: 0, or an error of pci_enable_sriov(), which sleeps for 100 ms.
+ */
+int fabric_enable_vfs(struct fabric *fabric, int node)
+{
+	return pci_enable_sriov(fabric_dev(fabric, node),
+				fabric->fn[node].node.nr_vfs);
+}
+
+struct pci_dev *fabric_vf(struct fabric *fabric, int node, int i)
+{
+	const struct fabric_function *pf = &fabric->fn[node];
+
+	return fabric_borrow(fabric_dev(fabric, node)->bus,
+			     fabric->fn[pf->first_vf + i].node.devfn);
+}
+
+/* A user's write, as setpci does it */
 void fabric_set_acs(struct fabric *fabric, int node, u16 acs)
 {
-	pci_user_write_config_word(fabric_dev(fabric, node),
-				   CFG_ACS_CAP + PCI_ACS_CTRL, acs);
+	pci_user_write_config_word(fabric_dev(fabric, node), CFG_ACS_CTRL, acs);
 }
 
-/* As nobody may: the kernel doesn't learn of it. */
+void fabric_set_vf_acs(struct fabric *fabric, int node, int i, u16 acs)
+{
+	pci_user_write_config_word(fabric_vf(fabric, node, i), CFG_ACS_CTRL,
+				   acs);
+}
+
+/* The register changes, and the kernel doesn't learn of it. */
 void fabric_set_acs_unseen(struct fabric *fabric, int node, u16 acs)
 {
-	put16(&fabric->fn[node], CFG_ACS_CAP + PCI_ACS_CTRL, acs);
+	fabric_put16(fabric->fn[node].cfg, CFG_ACS_CTRL, acs);
 }
 
-/* What reads of a device return that has dropped off its link */
+/* Reads of a device that has dropped off its link return all ones. */
 void fabric_set_unreadable(struct fabric *fabric, int node, bool unreadable)
 {
 	fabric->fn[node].unreadable = unreadable;
 }
 
+/* A user's write of Max_Payload_Size: a power of two from 128 to 4096 bytes */
+void fabric_set_mps(struct fabric *fabric, int node, int mps)
+{
+	u16 ctl = fabric_get16(fabric->fn[node].cfg, CFG_DEVCTL);
+
+	ctl &= ~PCI_EXP_DEVCTL_PAYLOAD;
+	ctl |= FIELD_PREP(PCI_EXP_DEVCTL_PAYLOAD, ilog2(mps / SZ_128));
+	pci_user_write_config_word(fabric_dev(fabric, node), CFG_DEVCTL, ctl);
+}
+
+/* A user's write of 10-Bit Tag Requester Enable */
+void fabric_set_tags(struct fabric *fabric, int node, bool requester)
+{
+	pci_user_write_config_word(fabric_dev(fabric, node), CFG_DEVCTL2,
+				   requester ? TAG10_REQUESTER : 0);
+}
+
+/* What is known of the root complex; see P2PDMA_HOST_ID and below. */
+void fabric_set_host(struct fabric *fabric, u64 host)
+{
+	WRITE_ONCE(to_pci_host_bridge(fabric->bus->bridge)->p2pdma, host);
+}
+
+u64 fabric_host(struct fabric *fabric)
+{
+	return READ_ONCE(to_pci_host_bridge(fabric->bus->bridge)->p2pdma);
+}
+
 void fabric_set_bar(struct pci_dev *pdev, int bar, u64 offset, u64 size)
 {
-	set_resource(&pdev->resource[bar], IORESOURCE_MEM,
-		     FABRIC_MEM_BASE + offset, size);
+	fabric_set_resource(&pdev->resource[bar], IORESOURCE_MEM,
+			    FABRIC_MEM_BASE + offset, size);
 }
 
 /* A BAR that isn't memory, or has no address */
 void fabric_set_odd_bar(struct pci_dev *pdev, int bar, unsigned long flags,
 			u64 size)
 {
-	set_resource(&pdev->resource[bar], flags, 0, size);
+	fabric_set_resource(&pdev->resource[bar], flags, 0, size);
+}
+
+/**
+ * fabric_set_translated() - Let a device look as if an IOMMU translated its DMA
+ * @pdev: the device. It must not map anything then: there is no IOMMU.
+ * @translated: whether it shall
+ *
+ * Return: whether it does now. Without CONFIG_IOMMU_DMA it never does.
+ */
+bool fabric_set_translated(struct pci_dev *pdev, bool translated)
+{
+#ifdef DMA_F_PCI_P2PDMA_SUPPORTED
+	/* Kernels whose dma-iommu.c still has a struct dma_map_ops */
+	static const struct dma_map_ops iommu_ops = {
+		.flags = DMA_F_PCI_P2PDMA_SUPPORTED,
+	};
+
+	set_dma_ops(&pdev->dev, translated ? &iommu_ops : NULL);
+#elif defined(CONFIG_IOMMU_DMA)
+	pdev->dev.dma_iommu = translated;
+#endif
+	return use_dma_iommu(&pdev->dev);
 }

@@ -25,13 +25,18 @@ enum fabric_type {
 	FABRIC_PCI_BRIDGE,
 };
 
-/* Vendor and device number of a function that the table says nothing of: a
- * vendor that nobody has
+/*
+ * Vendor and device number of a function whose table entry has none. The
+ * vendor isn't assigned, so no driver and no quirk matches.
  */
 #define FABRIC_ID	0x0001fabc
 
 /* Parent of a function on the root bus */
 #define FABRIC_ROOT_BUS	(-1)
+
+/* ACS: the capability register's bits, and the enhanced controls (r5.0 on) */
+#define FABRIC_ACS_CAP		0x007f
+#define FABRIC_ACS_ENHANCED	0x1f80
 
 /**
  * struct fabric_node - one function
@@ -39,10 +44,20 @@ enum fabric_type {
  * @type: what it is
  * @devfn: device and function number
  * @has_acs: it has an ACS capability
- * @acs: ACS control register
+ * @acs: ACS control register; bits that can't be set there read as 0
  * @id: vendor and device number, 0 for a test device's
- * @has_sriov: it has an SR-IOV capability, without virtual functions
- * @acs_is_empty: its ACS capability implements nothing
+ * @has_sriov: it has an SR-IOV capability
+ * @acs_lacks: bits of FABRIC_ACS_CAP that its ACS capability register, and
+ *	that of its VFs, doesn't have
+ * @acs_enhanced: its ACS control register also has FABRIC_ACS_ENHANCED
+ * @acs_read_only: its ACS control register ignores writes
+ * @class: base class and subclass; 0 for a bridge's, or for no class
+ * @no_ext: its extended config space reads as all ones
+ * @no_tag10: as a completer it doesn't support 10-Bit Tags; nor do its VFs
+ * @nr_vfs: VFs that it has, if @has_sriov. They are on the bus that it is on,
+ *	at its own devfn plus 16, 24, ..., where the table must have nothing.
+ * @vf_has_acs: its VFs have an ACS capability
+ * @vf_acs: their ACS control register
  */
 struct fabric_node {
 	int parent;
@@ -52,7 +67,15 @@ struct fabric_node {
 	u16 acs;
 	u32 id;
 	bool has_sriov;
-	bool acs_is_empty;
+	u16 acs_lacks;
+	bool acs_enhanced;
+	bool acs_read_only;
+	u16 class;
+	bool no_ext;
+	bool no_tag10;
+	u8 nr_vfs;
+	bool vf_has_acs;
+	u16 vf_acs;
 };
 
 /* Where the CPU sees the host bridges' memory window, and how much further
@@ -75,14 +98,30 @@ static inline bool fabric_is_pcie(enum fabric_type type)
 
 struct fabric *fabric_create(const struct fabric_node *nodes, size_t nr_nodes,
 			     u64 bus_offset, int first_domain);
+struct fabric *fabric_create_failing(const struct fabric_node *nodes,
+				     size_t nr_nodes, u64 bus_offset,
+				     int first_domain, unsigned int nth);
 void fabric_destroy(struct fabric *fabric);
 struct pci_dev *fabric_dev(struct fabric *fabric, int node);
+unsigned int fabric_reads(struct fabric *fabric);
+
+int fabric_enable_vfs(struct fabric *fabric, int node);
+struct pci_dev *fabric_vf(struct fabric *fabric, int node, int i);
+
 void fabric_set_acs(struct fabric *fabric, int node, u16 acs);
+void fabric_set_vf_acs(struct fabric *fabric, int node, int i, u16 acs);
 void fabric_set_acs_unseen(struct fabric *fabric, int node, u16 acs);
 void fabric_set_unreadable(struct fabric *fabric, int node, bool unreadable);
+void fabric_set_mps(struct fabric *fabric, int node, int mps);
+void fabric_set_tags(struct fabric *fabric, int node, bool requester);
+
+void fabric_set_host(struct fabric *fabric, u64 host);
+u64 fabric_host(struct fabric *fabric);
+
 void fabric_set_bar(struct pci_dev *pdev, int bar, u64 offset, u64 size);
 void fabric_set_odd_bar(struct pci_dev *pdev, int bar, unsigned long flags,
 			u64 size);
+bool fabric_set_translated(struct pci_dev *pdev, bool translated);
 
 /* p2pdma_fabric_kunit.c: hierarchies that end with a test */
 struct fabric *fabric_setup(struct kunit *test, const struct fabric_node *nodes,
@@ -93,6 +132,9 @@ struct fabric *fabric_setup_offset(struct kunit *test,
 struct fabric *fabric_setup_domain(struct kunit *test,
 				   const struct fabric_node *nodes,
 				   size_t nr_nodes, u64 bus_offset, int domain);
+struct fabric *fabric_setup_failing(struct kunit *test,
+				    const struct fabric_node *nodes,
+				    size_t nr_nodes, unsigned int nth);
 /* ... or before it does */
 void fabric_drop(struct kunit *test, struct fabric *fabric);
 int fabric_refs(struct pci_dev *pdev);

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0
 /*
- * What KUnit tests do with made-up PCI hierarchies
+ * Made-up PCI hierarchies as resources of KUnit tests
  */
 
 #include <kunit/resource.h>
@@ -18,14 +18,16 @@ struct fabric_layout {
 	size_t nr;
 	u64 bus_offset;
 	int domain;
+	unsigned int failing_read;
 };
 
 static int fabric_init(struct kunit_resource *res, void *context)
 {
 	struct fabric_layout *layout = context;
 
-	res->data = fabric_create(layout->nodes, layout->nr,
-				  layout->bus_offset, layout->domain);
+	res->data = fabric_create_failing(layout->nodes, layout->nr,
+					  layout->bus_offset, layout->domain,
+					  layout->failing_read);
 	return res->data ? 0 : -ENOMEM;
 }
 
@@ -34,8 +36,19 @@ static void fabric_exit(struct kunit_resource *res)
 	fabric_destroy(res->data);
 }
 
+static struct fabric *fabric_make(struct kunit *test,
+				  struct fabric_layout *layout)
+{
+	struct fabric *fabric;
+
+	fabric = kunit_alloc_resource(test, fabric_init, fabric_exit,
+				      GFP_KERNEL, layout);
+	KUNIT_ASSERT_NOT_NULL(test, fabric);
+	return fabric;
+}
+
 /**
- * fabric_setup_domain - a hierarchy that ends with a test
+ * fabric_setup_domain() - Make a hierarchy that ends with a test
  * @test: removes it at its end
  * @nodes: the functions, parents first
  * @nr_nodes: their number
@@ -50,12 +63,9 @@ struct fabric *fabric_setup_domain(struct kunit *test,
 				   size_t nr_nodes, u64 bus_offset, int domain)
 {
 	struct fabric_layout layout = { nodes, nr_nodes, bus_offset, domain };
-	struct fabric *fabric;
+	struct fabric *fabric = fabric_make(test, &layout);
 	int i;
 
-	fabric = kunit_alloc_resource(test, fabric_init, fabric_exit,
-				      GFP_KERNEL, &layout);
-	KUNIT_ASSERT_NOT_NULL(test, fabric);
 	for (i = 0; i < nr_nodes; i++)
 		KUNIT_ASSERT_NOT_NULL_MSG(test, fabric_dev(fabric, i),
 					  "node %d was not scanned", i);
@@ -76,15 +86,37 @@ struct fabric *fabric_setup(struct kunit *test, const struct fabric_node *nodes,
 	return fabric_setup_offset(test, nodes, nr_nodes, 0);
 }
 
-static bool is_fabric(struct kunit *test, struct kunit_resource *res,
-		      void *fabric)
+/**
+ * fabric_setup_failing() - Make a hierarchy, and let a read of its scan fail
+ * @test: removes it at its end
+ * @nodes: the functions, parents first, without VFs
+ * @nr_nodes: their number
+ * @nth: the config read that returns all ones; 1 is the first, 0 is none.
+ *	Reads after the scan work.
+ *
+ * Return: never NULL, but fabric_dev() is for what wasn't found. A test that
+ * lets each read fail counts them first, with 0 and fabric_reads().
+ */
+struct fabric *fabric_setup_failing(struct kunit *test,
+				    const struct fabric_node *nodes,
+				    size_t nr_nodes, unsigned int nth)
+{
+	struct fabric_layout layout = {
+		nodes, nr_nodes, 0, FABRIC_DOMAIN, nth
+	};
+
+	return fabric_make(test, &layout);
+}
+
+static bool fabric_is_it(struct kunit *test, struct kunit_resource *res,
+			 void *fabric)
 {
 	return res->free == fabric_exit && res->data == fabric;
 }
 
 void fabric_drop(struct kunit *test, struct fabric *fabric)
 {
-	kunit_destroy_resource(test, is_fabric, fabric);
+	kunit_destroy_resource(test, fabric_is_it, fabric);
 }
 
 int fabric_refs(struct pci_dev *pdev)

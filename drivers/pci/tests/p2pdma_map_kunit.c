@@ -6,6 +6,7 @@
 #include <kunit/test.h>
 #include <linux/device.h>
 #include <linux/dma-mapping.h>
+#include <linux/memremap.h>
 #include <linux/pci.h>
 #include <linux/pci-p2pdma.h>
 #include <linux/scatterlist.h>
@@ -189,8 +190,9 @@ static void writes_only(struct kunit *test)
 	struct device *dev;
 	LIST_HEAD(clients);
 
-	map_test_create(test, 0xff01fabc);
+	map_test_create(test, 0);
 	t = test->priv;
+	fabric_set_host(t->fabric, P2PDMA_HOST_WRITE);
 	dev = &fabric_dev(t->fabric, C)->dev;
 	KUNIT_EXPECT_EQ(test, map(t, C), -EREMOTEIO);
 	KUNIT_EXPECT_EQ(test, dma_map_sgtable(dev, &t->table,
@@ -218,6 +220,104 @@ static void beyond_dma_mask(struct kunit *test)
 	KUNIT_EXPECT_EQ(test, map(t, B), -EREMOTEIO);
 }
 
+/* Each range is compared by itself: one added above it cuts nothing off. */
+static void mask_of_the_range(struct kunit *test)
+{
+	struct pci_dev *a, *b;
+	struct map_test *t;
+	struct sg_table high;
+
+	map_test_create(test, 0);
+	t = test->priv;
+	a = fabric_dev(t->fabric, A);
+	b = fabric_dev(t->fabric, B);
+	b->dma_mask = FABRIC_MEM_BASE + BUS_OFFSET + SZ_8M - 1;
+	KUNIT_EXPECT_EQ(test, map(t, B), 0);
+	unmap(t, B);
+	fabric_set_bar(a, 4, SZ_16M, SZ_2M);
+	KUNIT_ASSERT_EQ(test, pci_p2pdma_add_resource(a, 4, 0, 0), 0);
+	KUNIT_EXPECT_EQ(test, map(t, B), 0);
+	unmap(t, B);
+
+	/* The whole of the first two is taken: this is of the third one. */
+	KUNIT_ASSERT_EQ(test, pci_p2pmem_alloc_sgl(a, &high.sgl, &high.nents,
+						   PAGE_SIZE), 0);
+	high.orig_nents = high.nents;
+	KUNIT_EXPECT_EQ(test, dma_map_sgtable(&b->dev, &high, DMA_TO_DEVICE, 0),
+			-EREMOTEIO);
+	pci_p2pmem_free_sgl(a, high.sgl, high.orig_nents);
+}
+
+/* Pages that another driver made are refused, and not taken for ours. */
+static void foreign_pagemap(struct kunit *test)
+{
+	static const struct dev_pagemap_ops ops = {};
+	struct dev_pagemap pgmap = {
+		.type = MEMORY_DEVICE_PCI_P2PDMA,
+		.ops = &ops,
+		.nr_range = 1,
+		.range.start = FABRIC_MEM_BASE + SZ_1G,
+		.range.end = FABRIC_MEM_BASE + SZ_1G + SZ_2M - 1,
+	};
+	struct scatterlist sg;
+	struct map_test *t;
+	void *addr;
+
+	map_test_create(test, 0x09a28086);
+	t = test->priv;
+	addr = memremap_pages(&pgmap, NUMA_NO_NODE);
+	KUNIT_ASSERT_FALSE(test, IS_ERR(addr));
+	sg_init_table(&sg, 1);
+	sg_set_page(&sg, virt_to_page(addr), PAGE_SIZE, 0);
+	KUNIT_EXPECT_EQ(test, dma_map_sg(&fabric_dev(t->fabric, B)->dev, &sg, 1,
+					 DMA_FROM_DEVICE), 0);
+	memunmap_pages(&pgmap);
+}
+
+/* Sizes are a question of lists: a list is stricter, never the other way. */
+static void sizes_refuse_lists(struct kunit *test)
+{
+	struct map_test *t;
+	LIST_HEAD(clients);
+
+	map_test_create(test, 0);
+	t = test->priv;
+	KUNIT_ASSERT_EQ(test, pci_p2pdma_add_client(&clients,
+						    &fabric_dev(t->fabric, B)->dev),
+			0);
+	KUNIT_EXPECT_EQ(test, pci_p2pdma_distance(fabric_dev(t->fabric, A),
+						  &clients), 4);
+	fabric_set_mps(t->fabric, B, 512);
+	KUNIT_EXPECT_EQ(test, pci_p2pdma_distance(fabric_dev(t->fabric, A),
+						  &clients), -EXDEV);
+	KUNIT_EXPECT_EQ(test, map(t, B), 0);
+	unmap(t, B);
+	pci_p2pdma_client_list_free(&clients);
+}
+
+/* Neither a list nor a mapping reads config space. */
+static void no_config_reads(struct kunit *test)
+{
+	struct map_test *t;
+	unsigned int reads;
+	LIST_HEAD(clients);
+
+	map_test_create(test, 0);
+	t = test->priv;
+	reads = fabric_reads(t->fabric);
+	KUNIT_ASSERT_EQ(test, pci_p2pdma_add_client(&clients,
+						    &fabric_dev(t->fabric, B)->dev),
+			0);
+	KUNIT_EXPECT_EQ(test, pci_p2pdma_distance(fabric_dev(t->fabric, A),
+						  &clients), 4);
+	KUNIT_EXPECT_EQ(test, map(t, B), 0);
+	unmap(t, B);
+	KUNIT_EXPECT_EQ(test, map(t, C), -EREMOTEIO);
+	pci_p2pdma_client_list_free(&clients);
+	if (!IS_ENABLED(CONFIG_PCI_P2PDMA_AUDIT))
+		KUNIT_EXPECT_EQ(test, fabric_reads(t->fabric), reads);
+}
+
 static void expect_agreement(struct kunit *test, int node)
 {
 	struct map_test *t = test->priv;
@@ -237,7 +337,9 @@ static void expect_agreement(struct kunit *test, int node)
 /* What a list of clients says of a device, dma_map_sg() does. */
 static void agrees_with_list(struct kunit *test)
 {
-	static const u16 acs[] = { 0, PCI_ACS_RR, PCI_ACS_CR, PCI_ACS_EC };
+	static const u16 acs[] = {
+		0, PCI_ACS_RR, PCI_ACS_CR, PCI_ACS_EC, PCI_ACS_RR | PCI_ACS_EC,
+	};
 	struct map_test *t;
 	int i, j, node;
 
@@ -260,6 +362,7 @@ static void child_of_a_function(struct kunit *test)
 	u64 mask = DMA_BIT_MASK(64);
 	struct device *child;
 	struct map_test *t;
+	LIST_HEAD(clients);
 
 	map_test_create(test, 0);
 	t = test->priv;
@@ -279,6 +382,17 @@ static void child_of_a_function(struct kunit *test)
 					      0), 0);
 	expect_addresses(test, BUS_OFFSET, true);
 	dma_unmap_sgtable(child, &t->table, DMA_TO_DEVICE, 0);
+
+	/* Its own mask counts, for lists as for mappings. */
+	KUNIT_ASSERT_EQ(test, pci_p2pdma_add_client(&clients, child), 0);
+	KUNIT_EXPECT_EQ(test, pci_p2pdma_distance(fabric_dev(t->fabric, A),
+						  &clients), 4);
+	mask = DMA_BIT_MASK(32);
+	KUNIT_EXPECT_EQ(test, pci_p2pdma_distance(fabric_dev(t->fabric, A),
+						  &clients), -EXDEV);
+	KUNIT_EXPECT_EQ(test, dma_map_sgtable(child, &t->table, DMA_TO_DEVICE,
+					      0), -EREMOTEIO);
+	pci_p2pdma_client_list_free(&clients);
 	root_device_unregister(child);
 }
 
@@ -289,6 +403,10 @@ static struct kunit_case p2pdma_map_cases[] = {
 	KUNIT_CASE(through_host),
 	KUNIT_CASE(writes_only),
 	KUNIT_CASE(beyond_dma_mask),
+	KUNIT_CASE(mask_of_the_range),
+	KUNIT_CASE(foreign_pagemap),
+	KUNIT_CASE(sizes_refuse_lists),
+	KUNIT_CASE(no_config_reads),
 	KUNIT_CASE(agrees_with_list),
 	KUNIT_CASE(child_of_a_function),
 	{}

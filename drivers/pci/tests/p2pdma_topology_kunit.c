@@ -6,7 +6,7 @@
 #include <kunit/test.h>
 #include <linux/pci.h>
 
-#include "../p2pdma.h"
+#include "../p2pdma_topology.h"
 #include "p2pdma_fabric.h"
 
 #define DEV(slot)	PCI_DEVFN(slot, 0)
@@ -38,8 +38,8 @@ static void expect_pair(struct kunit *test, struct fabric *fabric,
 {
 	struct p2pdma_verdict verdict;
 
-	p2pdma_verdict(fabric_dev(fabric, pair->provider),
-		       fabric_dev(fabric, pair->client), &verdict);
+	verdict = p2pdma_verdict(fabric_dev(fabric, pair->provider),
+				 fabric_dev(fabric, pair->client));
 	KUNIT_EXPECT_EQ_MSG(test, verdict.type, pair->type,
 			    "provider %d client %d", pair->provider,
 			    pair->client);
@@ -95,10 +95,10 @@ static void expect_both_ways(struct kunit *test, struct fabric *fabric,
 enum { RP, UP, DP0, DP1, A, B, B1, RP2, C, NR_SWITCH };
 
 static const struct fabric_node one_switch[] = {
-	[RP]  = { FABRIC_ROOT_BUS, FABRIC_ROOT_PORT, DEV(1) },
+	[RP]  = { FABRIC_ROOT_BUS, FABRIC_ROOT_PORT, DEV(1), true, PCI_ACS_UF },
 	[UP]  = { RP, FABRIC_UPSTREAM, DEV(0) },
-	[DP0] = { UP, FABRIC_DOWNSTREAM, DEV(0), .has_acs = true },
-	[DP1] = { UP, FABRIC_DOWNSTREAM, DEV(1), .has_acs = true },
+	[DP0] = { UP, FABRIC_DOWNSTREAM, DEV(0), true, .acs_enhanced = true },
+	[DP1] = { UP, FABRIC_DOWNSTREAM, DEV(1), true, PCI_ACS_UF },
 	[A]   = { DP0, FABRIC_ENDPOINT, DEV(0) },
 	[B]   = { DP1, FABRIC_ENDPOINT, DEV(0), .has_acs = true },
 	[B1]  = { DP1, FABRIC_ENDPOINT, PCI_DEVFN(0, 1), .has_acs = true },
@@ -138,6 +138,12 @@ static void bridge_and_what_is_below(struct kunit *test)
 		{ UP, A, BUS_ADDR, 2, P2PDMA_COMMON_BRIDGE, UP },
 		{ DP0, A, BUS_ADDR, 1, P2PDMA_COMMON_BRIDGE, DP0 },
 	};
+	static const struct pair enhanced[] = {
+		{ UP, A, REFUSED, 0, P2PDMA_ACS_ENHANCED, DP0 },
+		{ A, UP, REFUSED, 0, P2PDMA_ACS_ENHANCED, DP0 },
+		{ DP0, A, REFUSED, 0, P2PDMA_ACS_ENHANCED, DP0 },
+		{ B, A, BUS_ADDR, 4, P2PDMA_COMMON_BRIDGE, UP },
+	};
 	struct fabric *f = fabric_setup(test, one_switch, NR_SWITCH);
 	size_t i;
 
@@ -148,16 +154,20 @@ static void bridge_and_what_is_below(struct kunit *test)
 		swap(back.provider, back.client);
 		expect_pair(test, f, &back);
 	}
-	/* On the way up nothing is redirected. */
+	/* On the way up nothing is redirected, but by enhanced controls. */
 	fabric_set_acs(f, DP0, PCI_ACS_RR | PCI_ACS_CR | PCI_ACS_EC);
 	expect_pairs(test, f, pairs, ARRAY_SIZE(pairs));
+	for (i = 7; i < 13; i++) {
+		fabric_set_acs(f, DP0, BIT(i));
+		expect_pairs(test, f, enhanced, ARRAY_SIZE(enhanced));
+	}
 }
 
 static void different_root_ports(struct kunit *test)
 {
 	static const struct pair pairs[] = {
-		{ A, C, REFUSED, 0, P2PDMA_NO_COMMON_BRIDGE, RP2 },
-		{ C, A, REFUSED, 0, P2PDMA_NO_COMMON_BRIDGE, RP },
+		{ A, C, REFUSED, 0, P2PDMA_ROOT_COMPLEX, RP2 },
+		{ C, A, REFUSED, 0, P2PDMA_ROOT_COMPLEX, RP },
 	};
 	struct fabric *f = fabric_setup(test, one_switch, NR_SWITCH);
 
@@ -166,12 +176,14 @@ static void different_root_ports(struct kunit *test)
 
 /*
  * Every bit alone and every pair of bits, at every place on the path. Only
- * the switch ports count: RR or EC at the client's, CR at the provider's.
+ * the switch ports count: RR or EC at the client's, CR at the provider's. EC
+ * without RR may block.
  */
 static void acs_at_every_place(struct kunit *test)
 {
 	static const struct fabric_node nodes[] = {
-		[RP]  = { FABRIC_ROOT_BUS, FABRIC_ROOT_PORT, DEV(1), true },
+		[RP]  = { FABRIC_ROOT_BUS, FABRIC_ROOT_PORT, DEV(1), true,
+			  PCI_ACS_UF },
 		[UP]  = { RP, FABRIC_UPSTREAM, DEV(0), true },
 		[DP0] = { UP, FABRIC_DOWNSTREAM, DEV(0), true },
 		[DP1] = { UP, FABRIC_DOWNSTREAM, DEV(1), true },
@@ -190,20 +202,23 @@ static void acs_at_every_place(struct kunit *test)
 					P2PDMA_COMMON_BRIDGE, UP
 				};
 
-				if (at == DP1 &&
-				    (acs & (PCI_ACS_RR | PCI_ACS_EC)))
+				if (at == DP1 && (acs & PCI_ACS_EC))
 					pair = (struct pair){
 						A, B, REFUSED, 0,
-						P2PDMA_ACS_REQUEST, DP1 };
+						P2PDMA_ACS_EGRESS, DP1 };
+				if (at == DP1 && (acs & PCI_ACS_RR))
+					pair = (struct pair){
+						A, B, REFUSED, 0,
+						P2PDMA_ACS_REQ_REDIR, DP1 };
 				if (at == DP0 && (acs & PCI_ACS_CR))
 					pair = (struct pair){
 						A, B, REFUSED, 0,
-						P2PDMA_ACS_COMPLETION, DP0 };
+						P2PDMA_ACS_CMPLT_REDIR, DP0 };
 				fabric_set_acs(f, at, acs);
 				expect_pair(test, f, &pair);
 			}
 		}
-		fabric_set_acs(f, at, 0);
+		fabric_set_acs(f, at, nodes[at].acs);
 	}
 }
 
@@ -214,151 +229,208 @@ static void acs_on_functions(struct kunit *test)
 		B, B1, BUS_ADDR, 2, P2PDMA_MULTI_FUNCTION, DP1
 	};
 	static const struct pair request = {
-		B, B1, REFUSED, 0, P2PDMA_ACS_REQUEST, B1
+		B, B1, REFUSED, 0, P2PDMA_ACS_REQ_REDIR, B1
+	};
+	static const struct pair egress = {
+		B, B1, REFUSED, 0, P2PDMA_ACS_EGRESS, B1
 	};
 	static const struct pair completion = {
-		B, B1, REFUSED, 0, P2PDMA_ACS_COMPLETION, B
+		B, B1, REFUSED, 0, P2PDMA_ACS_CMPLT_REDIR, B
+	};
+	static const struct pair lost = {
+		B, B1, REFUSED, 0, P2PDMA_NO_UPSTREAM_FORWARDING, DP1
 	};
 	struct fabric *f = fabric_setup(test, one_switch, NR_SWITCH);
 
 	fabric_set_acs(f, B1, PCI_ACS_RR);
 	expect_pair(test, f, &request);
-	fabric_set_acs(f, B1, PCI_ACS_EC);
+	fabric_set_acs(f, B1, PCI_ACS_RR | PCI_ACS_EC);
 	expect_pair(test, f, &request);
+	fabric_set_acs(f, B1, PCI_ACS_EC);
+	expect_pair(test, f, &egress);
 	fabric_set_acs(f, B1, PCI_ACS_CR | PCI_ACS_SV | PCI_ACS_DT);
 	expect_pair(test, f, &open);
 	fabric_set_acs(f, B, PCI_ACS_CR);
 	expect_pair(test, f, &completion);
+	/* The port above them matters to what is redirected only. */
+	fabric_set_acs(f, DP1, 0);
+	expect_pair(test, f, &lost);
 	fabric_set_acs(f, B, PCI_ACS_RR | PCI_ACS_EC);
 	expect_pair(test, f, &open);
-	/* The port above them is not on the path. */
 	fabric_set_acs(f, DP1, PCI_ACS_RR | PCI_ACS_CR);
 	expect_pair(test, f, &open);
 }
 
 /*
- * Functions without the capability that isolate all the same, by the PCI
- * core's list: one of a multi-function endpoint there, with one that isn't.
+ * PORT - F0, F1: functions that send up the link what is for each other, each
+ * for a reason of its own (C15). F1 is an ordinary function.
  */
-static void acs_by_quirk(struct kunit *test)
-{
-	enum { PORT, F0, F1, NR };
-	static const struct fabric_node nodes[] = {
-		[PORT] = { FABRIC_ROOT_BUS, FABRIC_ROOT_PORT, DEV(1) },
-		[F0]   = { PORT, FABRIC_ENDPOINT, DEV(0), .id = 0x10c68086 },
-		[F1]   = { PORT, FABRIC_ENDPOINT, PCI_DEVFN(0, 1) },
-	};
-	static const struct pair pairs[] = {
-		{ F0, F1, REFUSED, 0, P2PDMA_ACS_COMPLETION, F0 },
-		{ F1, F0, REFUSED, 0, P2PDMA_ACS_REQUEST, F0 },
-	};
-	struct fabric *f = fabric_setup(test, nodes, NR);
+enum { PORT, F0, F1, NR_FUNCTIONS };
 
-	expect_pairs(test, f, pairs, ARRAY_SIZE(pairs));
+struct isolated_case {
+	const char *name;
+	struct fabric_node f0;
+	bool open;
+};
+
+static const struct isolated_case isolated_cases[] = {
+	{ "no ACS", { PORT, FABRIC_ENDPOINT, DEV(0) }, .open = true },
+	{ "quirk", { PORT, FABRIC_ENDPOINT, DEV(0), .id = 0x10c68086 } },
+	{ "quirk beside ACS", { PORT, FABRIC_ENDPOINT, DEV(0), true,
+				.id = 0x10c68086 } },
+	{ "ACS without redirection", { PORT, FABRIC_ENDPOINT, DEV(0), true,
+				       .acs_lacks = 0x7f } },
+	{ "ACS with it", { PORT, FABRIC_ENDPOINT, DEV(0), true },
+	  .open = true },
+	{ "SR-IOV without ACS", { PORT, FABRIC_ENDPOINT, DEV(0),
+				  .has_sriov = true } },
+	{ "SR-IOV with ACS", { PORT, FABRIC_ENDPOINT, DEV(0), true,
+			       .has_sriov = true }, .open = true },
+};
+
+static void isolated_case_name(const struct isolated_case *c, char *desc)
+{
+	strscpy(desc, c->name, KUNIT_PARAM_DESC_SIZE);
 }
 
-/* Functions with a capability that can't redirect don't route to each other. */
-static void acs_without_redirection(struct kunit *test)
+KUNIT_ARRAY_PARAM(isolated, isolated_cases, isolated_case_name);
+
+static void functions_that_isolate(struct kunit *test)
 {
-	enum { PORT, F0, F1, NR };
-	static const struct fabric_node nodes[] = {
-		[PORT] = { FABRIC_ROOT_BUS, FABRIC_ROOT_PORT, DEV(1) },
-		[F0]   = { PORT, FABRIC_ENDPOINT, DEV(0), .has_acs = true,
-			   .acs_is_empty = true },
+	static const struct pair open[] = {
+		{ F0, F1, BUS_ADDR, 2, P2PDMA_MULTI_FUNCTION, PORT },
+	};
+	static const struct pair lost[] = {
+		{ F0, F1, REFUSED, 0, P2PDMA_NO_UPSTREAM_FORWARDING, PORT },
+	};
+	static const struct pair unrouted[] = {
+		{ F0, F1, REFUSED, 0, P2PDMA_ACS_CMPLT_REDIR, F0 },
+		{ F1, F0, REFUSED, 0, P2PDMA_ACS_REQ_REDIR, F0 },
+	};
+	static const struct pair routed[] = {
+		{ F0, F1, THRU_HOST, 2, P2PDMA_ACS_CMPLT_REDIR, F0 },
+		{ F1, F0, THRU_HOST, 2, P2PDMA_ACS_REQ_REDIR, F0 },
+	};
+	const struct isolated_case *c = test->param_value;
+	struct fabric_node nodes[] = {
+		[PORT] = { FABRIC_ROOT_BUS, FABRIC_ROOT_PORT, DEV(1), true },
+		[F0]   = c->f0,
 		[F1]   = { PORT, FABRIC_ENDPOINT, PCI_DEVFN(0, 1) },
 	};
-	static const struct pair pairs[] = {
-		{ F0, F1, REFUSED, 0, P2PDMA_NO_INTERNAL_ROUTE, F1 },
-		{ F1, F0, REFUSED, 0, P2PDMA_NO_INTERNAL_ROUTE, F0 },
-	};
-	struct fabric *f = fabric_setup(test, nodes, NR);
+	struct fabric *f = fabric_setup(test, nodes, NR_FUNCTIONS);
 
-	expect_pairs(test, f, pairs, ARRAY_SIZE(pairs));
-}
-
-/* What can't be read can't be told to have no capability. */
-static void capabilities_unreadable(struct kunit *test)
-{
-	enum { PORT, F0, F1, NR };
-	static const struct fabric_node nodes[] = {
-		[PORT] = { FABRIC_ROOT_BUS, FABRIC_ROOT_PORT, DEV(1) },
-		[F0]   = { PORT, FABRIC_ENDPOINT, DEV(0), .has_sriov = true },
-		[F1]   = { PORT, FABRIC_ENDPOINT, PCI_DEVFN(0, 1) },
-	};
-	static const struct pair pairs[] = {
-		{ F0, F1, REFUSED, 0, P2PDMA_ACS_UNREADABLE, F0 },
-		{ F1, F0, REFUSED, 0, P2PDMA_ACS_UNREADABLE, F0 },
-	};
-	struct fabric *f = fabric_setup(test, nodes, NR);
-
-	fabric_set_unreadable(f, F0, true);
-	expect_pairs(test, f, pairs, ARRAY_SIZE(pairs));
+	if (c->open) {
+		expect_both_ways(test, f, open, ARRAY_SIZE(open));
+		return;
+	}
+	expect_both_ways(test, f, lost, ARRAY_SIZE(lost));
+	fabric_set_acs(f, PORT, PCI_ACS_UF);
+	expect_pairs(test, f, unrouted, ARRAY_SIZE(unrouted));
+	fabric_set_host(f, P2PDMA_HOST_ALL);
+	expect_pairs(test, f, routed, ARRAY_SIZE(routed));
 }
 
 /*
- * RP - A, A1: functions of an SR-IOV device. Without ACS on both there is no
- * route inside; with it, they are functions like any others.
+ * A port that has ACS, but can't control redirection, redirects. (C15: the
+ * ports of Thunderbolt controllers)
  */
-static void sriov_without_acs(struct kunit *test)
+static void hardwired_ports(struct kunit *test)
 {
-	enum { PORT, F0, F1, NR };
+	static const struct pair pairs[] = {
+		{ A, B, REFUSED, 0, P2PDMA_ACS_CMPLT_REDIR, DP0 },
+		{ B, A, REFUSED, 0, P2PDMA_ACS_REQ_REDIR, DP0 },
+		{ B, B1, BUS_ADDR, 2, P2PDMA_MULTI_FUNCTION, DP1 },
+	};
+	struct fabric_node nodes[NR_SWITCH];
+	struct pci_dev *at[2];
+	struct fabric *f;
+
+	memcpy(nodes, one_switch, sizeof(nodes));
+	nodes[DP0].acs_lacks = PCI_ACS_RR | PCI_ACS_CR;
+	f = fabric_setup(test, nodes, NR_SWITCH);
+	expect_pairs(test, f, pairs, ARRAY_SIZE(pairs));
+	/* No parameter turns it off. */
+	KUNIT_EXPECT_EQ(test, p2pdma_redirectors(fabric_dev(f, A),
+						 fabric_dev(f, B), at), 0);
+	fabric_set_acs(f, DP1, PCI_ACS_RR);
+	KUNIT_EXPECT_EQ(test, p2pdma_redirectors(fabric_dev(f, A),
+						 fabric_dev(f, B), at), 0);
+}
+
+/* Extended config space out of reach, as with pci=nommconf */
+static void acs_out_of_reach(struct kunit *test)
+{
+	static const struct pair pairs[] = {
+		{ A, B, REFUSED, 0, P2PDMA_ACS_UNKNOWN, DP0 },
+		{ B, A, REFUSED, 0, P2PDMA_ACS_UNKNOWN, DP0 },
+		{ DP0, A, REFUSED, 0, P2PDMA_ACS_UNKNOWN, DP0 },
+		{ B, B1, BUS_ADDR, 2, P2PDMA_MULTI_FUNCTION, DP1 },
+		{ A, C, REFUSED, 0, P2PDMA_ROOT_COMPLEX, RP2 },
+	};
+	static const struct pair functions[] = {
+		{ B, B1, REFUSED, 0, P2PDMA_ACS_UNKNOWN, B1 },
+		{ B1, B, REFUSED, 0, P2PDMA_ACS_UNKNOWN, B1 },
+		{ A, B1, BUS_ADDR, 4, P2PDMA_COMMON_BRIDGE, UP },
+	};
+	struct fabric_node nodes[NR_SWITCH];
+
+	memcpy(nodes, one_switch, sizeof(nodes));
+	nodes[DP0].no_ext = true;
+	nodes[RP2].id = 0x12348086;
+	expect_pairs(test, fabric_setup(test, nodes, NR_SWITCH), pairs,
+		     ARRAY_SIZE(pairs));
+	nodes[DP0].no_ext = false;
+	nodes[B1].no_ext = true;
+	expect_pairs(test, fabric_setup(test, nodes, NR_SWITCH), functions,
+		     ARRAY_SIZE(functions));
+}
+
+/*
+ *   RP - UP -- DP0 - PF with two VFs
+ *           \- DP1 - E
+ * VFs reach what their PF reaches, and each other only with ACS of their own.
+ */
+static void virtual_functions(struct kunit *test)
+{
+	enum { RP, UP, DP0, DP1, PF, E };
 	struct fabric_node nodes[] = {
-		[PORT] = { FABRIC_ROOT_BUS, FABRIC_ROOT_PORT, DEV(1) },
-		[F0]   = { PORT, FABRIC_ENDPOINT, DEV(0), .has_sriov = true },
-		[F1]   = { PORT, FABRIC_ENDPOINT, PCI_DEVFN(0, 1) },
-	};
-	static const struct pair none[] = {
-		{ F0, F1, REFUSED, 0, P2PDMA_NO_INTERNAL_ROUTE, F1 },
-		{ F1, F0, REFUSED, 0, P2PDMA_NO_INTERNAL_ROUTE, F0 },
-	};
-	static const struct pair inside[] = {
-		{ F0, F1, BUS_ADDR, 2, P2PDMA_MULTI_FUNCTION, PORT },
+		[RP]  = { FABRIC_ROOT_BUS, FABRIC_ROOT_PORT, DEV(1) },
+		[UP]  = { RP, FABRIC_UPSTREAM, DEV(0) },
+		[DP0] = { UP, FABRIC_DOWNSTREAM, DEV(0), true },
+		[DP1] = { UP, FABRIC_DOWNSTREAM, DEV(1), true },
+		[PF]  = { DP0, FABRIC_ENDPOINT, DEV(0), true,
+			  .has_sriov = true, .nr_vfs = 2 },
+		[E]   = { DP1, FABRIC_ENDPOINT, DEV(0) },
 	};
 	int acs;
 
-	for (acs = 0; acs < 4; acs++) {
+	if (!IS_ENABLED(CONFIG_PCI_IOV))
+		kunit_skip(test, "no CONFIG_PCI_IOV");
+	for (acs = 0; acs < 2; acs++) {
+		struct pci_dev *pf, *e, *vf[2];
+		struct p2pdma_verdict v;
 		struct fabric *f;
 
-		nodes[F0].has_acs = acs & 1;
-		nodes[F1].has_acs = acs & 2;
-		f = fabric_setup(test, nodes, NR);
-		if (acs == 3)
-			expect_both_ways(test, f, inside, ARRAY_SIZE(inside));
-		else
-			expect_pairs(test, f, none, ARRAY_SIZE(none));
+		nodes[PF].vf_has_acs = acs;
+		f = fabric_setup(test, nodes, ARRAY_SIZE(nodes));
+		KUNIT_ASSERT_EQ(test, fabric_enable_vfs(f, PF), 0);
+		pf = fabric_dev(f, PF);
+		e = fabric_dev(f, E);
+		vf[0] = fabric_vf(f, PF, 0);
+		vf[1] = fabric_vf(f, PF, 1);
+		KUNIT_ASSERT_NOT_NULL(test, vf[0]);
+		KUNIT_ASSERT_NOT_NULL(test, vf[1]);
+		v = p2pdma_verdict(e, vf[0]);
+		KUNIT_EXPECT_EQ(test, v.type, BUS_ADDR);
+		KUNIT_EXPECT_EQ(test, v.distance, 4);
+		v = p2pdma_verdict(vf[0], vf[1]);
+		KUNIT_EXPECT_EQ(test, v.type, acs ? BUS_ADDR : REFUSED);
+		v = p2pdma_verdict(pf, vf[0]);
+		KUNIT_EXPECT_EQ(test, v.type, acs ? BUS_ADDR : REFUSED);
+		KUNIT_EXPECT_EQ(test, v.reason,
+				acs ? P2PDMA_MULTI_FUNCTION :
+				      P2PDMA_NO_UPSTREAM_FORWARDING);
 	}
-}
-
-static void acs_unreadable(struct kunit *test)
-{
-	static const struct pair pairs[] = {
-		{ A, B, REFUSED, 0, P2PDMA_ACS_UNREADABLE, DP0 },
-		{ B, A, REFUSED, 0, P2PDMA_ACS_UNREADABLE, DP0 },
-	};
-	struct fabric *f = fabric_setup(test, one_switch, NR_SWITCH);
-
-	fabric_set_unreadable(f, DP0, true);
-	expect_pairs(test, f, pairs, ARRAY_SIZE(pairs));
-	fabric_set_unreadable(f, DP0, false);
-}
-
-/* Set after the pair was asked: no answer is older than the register. */
-static void acs_changed_at_run_time(struct kunit *test)
-{
-	static const struct pair open = {
-		A, B, BUS_ADDR, 4, P2PDMA_COMMON_BRIDGE, UP
-	};
-	static const struct pair redirected = {
-		A, B, REFUSED, 0, P2PDMA_ACS_REQUEST, DP1
-	};
-	struct fabric *f = fabric_setup(test, one_switch, NR_SWITCH);
-	struct pci_dev *port = fabric_dev(f, DP1);
-
-	expect_pair(test, f, &open);
-	pci_write_config_word(port, port->acs_cap + PCI_ACS_CTRL, PCI_ACS_RR);
-	expect_pair(test, f, &redirected);
-	pci_write_config_word(port, port->acs_cap + PCI_ACS_CTRL, 0);
-	expect_pair(test, f, &open);
 }
 
 static void untrusted(struct kunit *test)
@@ -382,9 +454,10 @@ static void switch_behind_switch(struct kunit *test)
 {
 	enum { RP, UP, DP0, DP1, UP2, DP2, DP3, A, B, C2 };
 	static const struct fabric_node nodes[] = {
-		[RP]  = { FABRIC_ROOT_BUS, FABRIC_ROOT_PORT, DEV(1) },
+		[RP]  = { FABRIC_ROOT_BUS, FABRIC_ROOT_PORT, DEV(1), true,
+			  PCI_ACS_UF },
 		[UP]  = { RP, FABRIC_UPSTREAM, DEV(0) },
-		[DP0] = { UP, FABRIC_DOWNSTREAM, DEV(0), true },
+		[DP0] = { UP, FABRIC_DOWNSTREAM, DEV(0), true, PCI_ACS_UF },
 		[DP1] = { UP, FABRIC_DOWNSTREAM, DEV(1), true },
 		[UP2] = { DP0, FABRIC_UPSTREAM, DEV(0) },
 		[DP2] = { UP2, FABRIC_DOWNSTREAM, DEV(0), true },
@@ -401,14 +474,46 @@ static void switch_behind_switch(struct kunit *test)
 	static const struct pair redirected[] = {
 		/* Below the common bridge, but not where the paths part */
 		{ A, C2, BUS_ADDR, 6, P2PDMA_COMMON_BRIDGE, UP },
-		{ A, B, REFUSED, 0, P2PDMA_ACS_COMPLETION, DP2 },
-		{ B, A, REFUSED, 0, P2PDMA_ACS_REQUEST, DP2 },
+		{ A, B, REFUSED, 0, P2PDMA_ACS_CMPLT_REDIR, DP2 },
+		{ B, A, REFUSED, 0, P2PDMA_ACS_REQ_REDIR, DP2 },
+	};
+	static const struct pair forwarded[] = {
+		{ A, B, THRU_HOST, 4, P2PDMA_ACS_CMPLT_REDIR, DP2 },
+		{ B, A, THRU_HOST, 4, P2PDMA_ACS_REQ_REDIR, DP2 },
+	};
+	static const struct pair lost_at_rp[] = {
+		{ A, B, REFUSED, 0, P2PDMA_NO_UPSTREAM_FORWARDING, RP },
+	};
+	static const struct pair lost_at_dp0[] = {
+		{ A, B, REFUSED, 0, P2PDMA_NO_UPSTREAM_FORWARDING, DP0 },
+	};
+	static const struct pair translated[] = {
+		{ A, B, REFUSED, 0, P2PDMA_NO_UPSTREAM_FORWARDING, DP0 },
+		{ B, A, THRU_HOST, 4, P2PDMA_ACS_REQ_REDIR, DP2 },
 	};
 	struct fabric *f = fabric_setup(test, nodes, ARRAY_SIZE(nodes));
 
 	expect_both_ways(test, f, pairs, ARRAY_SIZE(pairs));
 	fabric_set_acs(f, DP2, PCI_ACS_RR | PCI_ACS_CR | PCI_ACS_EC);
 	expect_pairs(test, f, redirected, ARRAY_SIZE(redirected));
+
+	/*
+	 * What comes up from UP2 meets its destination behind DP0, and then
+	 * behind RP: both have to forward it.
+	 */
+	fabric_set_host(f, P2PDMA_HOST_ALL);
+	expect_pairs(test, f, forwarded, ARRAY_SIZE(forwarded));
+	fabric_set_acs(f, RP, 0);
+	expect_both_ways(test, f, lost_at_rp, ARRAY_SIZE(lost_at_rp));
+	fabric_set_acs(f, RP, PCI_ACS_UF);
+	fabric_set_acs(f, DP0, PCI_ACS_RR | PCI_ACS_CR);
+	expect_both_ways(test, f, lost_at_dp0, ARRAY_SIZE(lost_at_dp0));
+
+	/* An IOMMU's addresses are claimed by no port; IDs are. */
+	if (!fabric_set_translated(fabric_dev(f, A), true) ||
+	    !fabric_set_translated(fabric_dev(f, B), true))
+		return;
+	expect_pairs(test, f, translated, ARRAY_SIZE(translated));
 }
 
 /*
@@ -439,6 +544,8 @@ static void behind_pcie_to_pci_bridge(struct kunit *test)
 
 /*
  *   root bus - A, B, PB (PCI bridge) - C2, D
+ *
+ * Firmware says whether that is a conventional bus, and not what is on it.
  */
 static void conventional_hierarchy(struct kunit *test)
 {
@@ -449,6 +556,11 @@ static void conventional_hierarchy(struct kunit *test)
 		[PB] = { FABRIC_ROOT_BUS, FABRIC_PCI_BRIDGE, DEV(3) },
 		[C2] = { PB, FABRIC_PCI, DEV(1) },
 		[D]  = { PB, FABRIC_PCI, DEV(2) },
+	};
+	static const struct pair unknown[] = {
+		{ A, B, REFUSED, 0, P2PDMA_NO_HOST_BRIDGE, B },
+		{ C2, A, REFUSED, 0, P2PDMA_NO_HOST_BRIDGE, A },
+		{ C2, D, BUS_ADDR, 2, P2PDMA_COMMON_BRIDGE, PB },
 	};
 	static const struct pair pairs[] = {
 		{ A, B, BUS_ADDR, 2, P2PDMA_CONVENTIONAL, B },
@@ -461,15 +573,21 @@ static void conventional_hierarchy(struct kunit *test)
 	struct fabric *g = fabric_setup(test, nodes, ARRAY_SIZE(nodes));
 	struct p2pdma_verdict verdict;
 
+	expect_pairs(test, f, unknown, ARRAY_SIZE(unknown));
+	fabric_set_host(f, P2PDMA_HOST_CONVENTIONAL);
+	fabric_set_host(g, P2PDMA_HOST_CONVENTIONAL);
 	expect_pairs(test, f, pairs, ARRAY_SIZE(pairs));
 
 	/* Two of them don't make one. */
-	p2pdma_verdict(fabric_dev(f, A), fabric_dev(g, A), &verdict);
+	verdict = p2pdma_verdict(fabric_dev(f, A), fabric_dev(g, A));
 	KUNIT_EXPECT_EQ(test, verdict.type, REFUSED);
-	KUNIT_EXPECT_EQ(test, verdict.reason, P2PDMA_NO_COMMON_BRIDGE);
+	KUNIT_EXPECT_EQ(test, verdict.reason, P2PDMA_NO_HOST_BRIDGE);
 }
 
-/* Conventional functions beside a root port are integrated endpoints. */
+/*
+ * Conventional functions beside a root port are integrated endpoints, also
+ * when the port has been removed (C2), and whatever firmware says.
+ */
 static void conventional_in_root_complex(struct kunit *test)
 {
 	enum { A, B, RP };
@@ -479,36 +597,66 @@ static void conventional_in_root_complex(struct kunit *test)
 		[RP] = { FABRIC_ROOT_BUS, FABRIC_ROOT_PORT, DEV(3) },
 	};
 	static const struct pair pairs[] = {
-		{ A, B, REFUSED, 0, P2PDMA_NO_COMMON_BRIDGE, B },
-		{ B, A, REFUSED, 0, P2PDMA_NO_COMMON_BRIDGE, A },
-	};
-	static const struct pair after[] = {
-		{ A, B, BUS_ADDR, 2, P2PDMA_CONVENTIONAL, B },
+		{ A, B, REFUSED, 0, P2PDMA_ROOT_COMPLEX, B },
+		{ B, A, REFUSED, 0, P2PDMA_ROOT_COMPLEX, A },
 	};
 	struct fabric *f = fabric_setup(test, nodes, ARRAY_SIZE(nodes));
 
+	KUNIT_EXPECT_TRUE(test, fabric_host(f) & P2PDMA_HOST_PCIE);
 	expect_pairs(test, f, pairs, ARRAY_SIZE(pairs));
-	/* The facts of a root bus follow what is on it. */
 	pci_stop_and_remove_bus_device_locked(fabric_dev(f, RP));
-	expect_pairs(test, f, after, ARRAY_SIZE(after));
+	expect_pairs(test, f, pairs, ARRAY_SIZE(pairs));
 }
 
 struct host_case {
 	const char *name;
-	u32 id;
-	bool at_00_0;
+	u32 id;			/* the device number is in the upper half */
+	u16 class;
+	u8 devfn;
+	enum fabric_type type;
 	enum pci_p2pdma_map_type same_host;
 	enum pci_p2pdma_map_type other_host;
+	bool unidentified;
 };
 
-/* id as config space has it: the device number in the upper half */
+#define HOST		PCI_CLASS_BRIDGE_HOST
+#define PERIPHERAL	PCI_CLASS_SYSTEM_OTHER
+#define ACCELERATOR(id) \
+	{ "accelerator " #id, id << 16 | 0x8086, PERIPHERAL, DEV(0), \
+	  FABRIC_RC_ENDPOINT, THRU_HOST, THRU_HOST, true }
+#define SAME(id, vendor) \
+	{ #vendor ":" #id, id << 16 | vendor, HOST, DEV(0), FABRIC_PCI, \
+	  THRU_HOST, REFUSED }
+
 static const struct host_case host_cases[] = {
-	{ "unknown", 0x29c08086, true, REFUSED, REFUSED },
-	{ "Sandy Bridge-E", 0x3c008086, true, THRU_HOST, REFUSED },
-	{ "Sky Lake-E at 00.0", 0x20208086, true, THRU_HOST, THRU_HOST },
-	{ "Sky Lake-E root port", 0x20308086, false, THRU_HOST, THRU_HOST },
-	{ "Ice Lake", 0x09a28086, true, THRU_HOST, THRU_HOST },
-	{ "known number at another slot", 0x09a28086, false, REFUSED, REFUSED },
+	{ "unknown", 0x29c08086, HOST, DEV(0), FABRIC_PCI, REFUSED, REFUSED },
+	{ "Sandy Bridge-E", 0x3c008086, HOST, DEV(0), FABRIC_PCI,
+	  THRU_HOST, REFUSED },
+	{ "Sky Lake-E at 00.0", 0x20208086, HOST, DEV(0), FABRIC_PCI,
+	  THRU_HOST, THRU_HOST },
+	{ "Sky Lake-E root port", 0x20308086, 0, DEV(0), FABRIC_ROOT_PORT,
+	  THRU_HOST, THRU_HOST },
+	{ "Ice Lake", 0x09a28086, PERIPHERAL, DEV(0), FABRIC_RC_ENDPOINT,
+	  THRU_HOST, THRU_HOST },
+	{ "host bridge at another slot", 0x20208086, HOST, DEV(4), FABRIC_PCI,
+	  THRU_HOST, THRU_HOST },
+	{ "known number at another slot", 0x09a28086, PERIPHERAL, DEV(4),
+	  FABRIC_RC_ENDPOINT, REFUSED, REFUSED, true },
+	{ "known number of an endpoint", 0x20208086, 0, DEV(0),
+	  FABRIC_ENDPOINT, REFUSED, REFUSED, true },
+	{ "an endpoint at 00.0", 0x12348086, PCI_CLASS_DISPLAY_VGA, DEV(0),
+	  FABRIC_RC_ENDPOINT, REFUSED, REFUSED, true },
+	ACCELERATOR(0x0b25), ACCELERATOR(0x0cfe), ACCELERATOR(0x11fb),
+	ACCELERATOR(0x1212), ACCELERATOR(0x1216), ACCELERATOR(0x4940),
+	ACCELERATOR(0x4942), ACCELERATOR(0x4944), ACCELERATOR(0x4946),
+	ACCELERATOR(0x4948),
+	{ "accelerator at another slot", 0x0b258086, PERIPHERAL, DEV(4),
+	  FABRIC_RC_ENDPOINT, REFUSED, REFUSED, true },
+	SAME(0x2f95, 0x10de), SAME(0x2f96, 0x10de), SAME(0x2f97, 0x10de),
+	SAME(0x2f98, 0x10de), SAME(0x1003, 0x1d17), SAME(0x1005, 0x1d17),
+	SAME(0x1006, 0x1d17), SAME(0x1007, 0x1d17), SAME(0x0042, 0x1ae0),
+	{ "1d17:1008", 0x10081d17, HOST, DEV(0), FABRIC_PCI,
+	  THRU_HOST, THRU_HOST },
 };
 
 static void host_case_name(const struct host_case *c, char *desc)
@@ -518,37 +666,148 @@ static void host_case_name(const struct host_case *c, char *desc)
 
 KUNIT_ARRAY_PARAM(host, host_cases, host_case_name);
 
-static void through_known_host_bridges(struct kunit *test)
+/* Integrated endpoints, and nothing else that would name the host bridge */
+static void host_bridges(struct kunit *test)
 {
-	enum { HB, RP, RP2, A, B };
+	enum { HB, A, B };
 	const struct host_case *c = test->param_value;
-	bool is_port = c->id == 0x20308086;
+	enum p2pdma_reason refusal = c->unidentified ? P2PDMA_NO_HOST_BRIDGE :
+						       P2PDMA_ROOT_COMPLEX;
 	struct fabric_node nodes[] = {
-		[HB]  = { FABRIC_ROOT_BUS, FABRIC_PCI,
-			  c->at_00_0 ? DEV(0) : DEV(4), .id = c->id },
-		[RP]  = { FABRIC_ROOT_BUS, FABRIC_ROOT_PORT, DEV(1) },
-		[RP2] = { FABRIC_ROOT_BUS, FABRIC_ROOT_PORT, DEV(2) },
-		[A]   = { RP, FABRIC_ENDPOINT, DEV(0) },
-		[B]   = { RP2, FABRIC_ENDPOINT, DEV(0) },
+		[HB] = { FABRIC_ROOT_BUS, c->type, c->devfn, .id = c->id,
+			 .class = c->class },
+		[A]  = { FABRIC_ROOT_BUS, FABRIC_RC_ENDPOINT, DEV(0x1c) },
+		[B]  = { FABRIC_ROOT_BUS, FABRIC_RC_ENDPOINT, DEV(0x1d) },
 	};
+	struct fabric *f = fabric_setup(test, nodes, ARRAY_SIZE(nodes));
+	struct fabric *g = fabric_setup(test, nodes, ARRAY_SIZE(nodes));
 	struct p2pdma_verdict verdict;
-	struct fabric *f, *g;
 
-	if (is_port) {
-		nodes[HB].id = 0;
-		nodes[RP].id = c->id;
-	}
-	f = fabric_setup(test, nodes, ARRAY_SIZE(nodes));
-	g = fabric_setup(test, nodes, ARRAY_SIZE(nodes));
-
-	p2pdma_verdict(fabric_dev(f, A), fabric_dev(f, B), &verdict);
+	KUNIT_EXPECT_EQ(test, !(fabric_host(f) & P2PDMA_HOST_ID),
+			c->unidentified);
+	verdict = p2pdma_verdict(fabric_dev(f, A), fabric_dev(f, B));
 	KUNIT_EXPECT_EQ(test, verdict.type, c->same_host);
-	KUNIT_EXPECT_EQ(test, verdict.reason, P2PDMA_NO_COMMON_BRIDGE);
+	KUNIT_EXPECT_EQ(test, verdict.reason, c->same_host == REFUSED ?
+			refusal : P2PDMA_ROOT_COMPLEX);
 	if (c->same_host != REFUSED)
-		KUNIT_EXPECT_EQ(test, verdict.distance, 4);
-
-	p2pdma_verdict(fabric_dev(f, A), fabric_dev(g, B), &verdict);
+		KUNIT_EXPECT_EQ(test, verdict.distance, 2);
+	verdict = p2pdma_verdict(fabric_dev(f, A), fabric_dev(g, B));
 	KUNIT_EXPECT_EQ(test, verdict.type, c->other_host);
+	/* Whatever goes: the root complex is the same. */
+	pci_stop_and_remove_bus_device_locked(fabric_dev(f, HB));
+	verdict = p2pdma_verdict(fabric_dev(f, A), fabric_dev(f, B));
+	KUNIT_EXPECT_EQ(test, verdict.type, c->same_host);
+}
+
+/* An accelerator is first, and the host bridge is behind it. */
+static void host_bridge_after_accelerator(struct kunit *test)
+{
+	enum { ACC, HB, A };
+	static const struct fabric_node nodes[] = {
+		[ACC] = { FABRIC_ROOT_BUS, FABRIC_RC_ENDPOINT, DEV(0),
+			  .id = 0x0b258086, .class = PERIPHERAL },
+		[HB]  = { FABRIC_ROOT_BUS, FABRIC_PCI, DEV(3),
+			  .id = 0x12348086, .class = HOST },
+		[A]   = { FABRIC_ROOT_BUS, FABRIC_RC_ENDPOINT, DEV(4) },
+	};
+	struct fabric *f = fabric_setup(test, nodes, ARRAY_SIZE(nodes));
+
+	KUNIT_EXPECT_EQ(test, fabric_host(f) & P2PDMA_HOST_ID, 0x80861234);
+	KUNIT_EXPECT_EQ(test, p2pdma_verdict(fabric_dev(f, ACC),
+					     fabric_dev(f, A)).type, THRU_HOST);
+}
+
+/* Writes are routed and reads are not, in the same or in other host bridges. */
+static void writes_only(struct kunit *test)
+{
+	static const struct pair pair = {
+		A, C, THRU_HOST, 6, P2PDMA_WRITES_ONLY, RP2
+	};
+	struct fabric *f = fabric_setup(test, one_switch, NR_SWITCH);
+	struct fabric *g = fabric_setup(test, one_switch, NR_SWITCH);
+
+	fabric_set_host(f, P2PDMA_HOST_WRITE);
+	fabric_set_host(g, P2PDMA_HOST_ALL);
+	expect_pair(test, f, &pair);
+	KUNIT_EXPECT_EQ(test, p2pdma_verdict(fabric_dev(f, A),
+					     fabric_dev(g, C)).reason,
+			P2PDMA_WRITES_ONLY);
+	fabric_set_host(f, P2PDMA_HOST_SAME_WRITE);
+	KUNIT_EXPECT_EQ(test, p2pdma_verdict(fabric_dev(f, A),
+					     fabric_dev(g, C)).type, REFUSED);
+}
+
+/* Egress control of a root port, without redirection, may block. */
+static void egress_control_at_root(struct kunit *test)
+{
+	static const struct pair blocked = {
+		C, A, REFUSED, 0, P2PDMA_ACS_EGRESS, RP
+	};
+	static const struct pair routed = {
+		C, A, THRU_HOST, 6, P2PDMA_ROOT_COMPLEX, RP
+	};
+	struct fabric *f = fabric_setup(test, one_switch, NR_SWITCH);
+
+	fabric_set_host(f, P2PDMA_HOST_ALL);
+	expect_pair(test, f, &routed);
+	fabric_set_acs(f, RP, PCI_ACS_EC);
+	expect_pair(test, f, &blocked);
+	fabric_set_acs(f, RP, PCI_ACS_EC | PCI_ACS_RR);
+	expect_pair(test, f, &routed);
+}
+
+static void expect_sizes(struct kunit *test, struct fabric *f, int provider,
+			 int client, enum p2pdma_reason reason, int at)
+{
+	struct pci_dev *p = fabric_dev(f, provider), *c = fabric_dev(f, client);
+	struct p2pdma_verdict verdict = p2pdma_verdict(p, c);
+	bool refused = reason == P2PDMA_PAYLOAD_SIZE ||
+		       reason == P2PDMA_TAG_SIZE;
+
+	p2pdma_check_sizes(&verdict, p, c);
+	KUNIT_EXPECT_EQ(test, verdict.type, refused ? REFUSED : BUS_ADDR);
+	KUNIT_EXPECT_EQ(test, verdict.reason, reason);
+	KUNIT_EXPECT_PTR_EQ(test, verdict.at, fabric_dev(f, at));
+}
+
+/* Max_Payload_Size: equal at both ends, and nowhere less in between */
+static void payload_sizes(struct kunit *test)
+{
+	struct fabric *f = fabric_setup(test, one_switch, NR_SWITCH);
+	int i;
+
+	for (i = 0; i < NR_SWITCH; i++)
+		fabric_set_mps(f, i, 256);
+	expect_sizes(test, f, A, B, P2PDMA_COMMON_BRIDGE, UP);
+	fabric_set_mps(f, A, 512);
+	expect_sizes(test, f, A, B, P2PDMA_PAYLOAD_SIZE, B);
+	expect_sizes(test, f, B, A, P2PDMA_PAYLOAD_SIZE, DP0);
+	fabric_set_mps(f, B, 512);
+	expect_sizes(test, f, A, B, P2PDMA_PAYLOAD_SIZE, DP1);
+	fabric_set_mps(f, DP1, 512);
+	expect_sizes(test, f, A, B, P2PDMA_PAYLOAD_SIZE, DP0);
+	fabric_set_mps(f, DP0, 4096);
+	/* What is not on the way doesn't count. */
+	expect_sizes(test, f, A, B, P2PDMA_COMMON_BRIDGE, UP);
+	expect_sizes(test, f, A, A, P2PDMA_SAME_FUNCTION, A);
+	expect_sizes(test, f, B, B1, P2PDMA_PAYLOAD_SIZE, B1);
+}
+
+static void tag_sizes(struct kunit *test)
+{
+	struct fabric_node nodes[NR_SWITCH];
+	struct fabric *f;
+
+	memcpy(nodes, one_switch, sizeof(nodes));
+	nodes[A].no_tag10 = true;
+	f = fabric_setup(test, nodes, NR_SWITCH);
+	expect_sizes(test, f, A, B, P2PDMA_COMMON_BRIDGE, UP);
+	fabric_set_tags(f, B, true);
+	expect_sizes(test, f, A, B, P2PDMA_TAG_SIZE, A);
+	expect_sizes(test, f, B, A, P2PDMA_COMMON_BRIDGE, UP);
+	expect_sizes(test, f, B1, B, P2PDMA_MULTI_FUNCTION, DP1);
+	fabric_set_tags(f, B, false);
+	expect_sizes(test, f, A, B, P2PDMA_COMMON_BRIDGE, UP);
 }
 
 /* What ACS redirects may still arrive, if the root complex routes it. */
@@ -558,7 +817,8 @@ static void redirected_through_known_host_bridge(struct kunit *test)
 	static const struct fabric_node nodes[] = {
 		[HB]  = { FABRIC_ROOT_BUS, FABRIC_PCI, DEV(0),
 			  .id = 0x09a28086 },
-		[RP]  = { FABRIC_ROOT_BUS, FABRIC_ROOT_PORT, DEV(1) },
+		[RP]  = { FABRIC_ROOT_BUS, FABRIC_ROOT_PORT, DEV(1), true,
+			  PCI_ACS_UF },
 		[UP]  = { RP, FABRIC_UPSTREAM, DEV(0) },
 		[DP0] = { UP, FABRIC_DOWNSTREAM, DEV(0), true, PCI_ACS_CR },
 		[DP1] = { UP, FABRIC_DOWNSTREAM, DEV(1), true },
@@ -566,7 +826,7 @@ static void redirected_through_known_host_bridge(struct kunit *test)
 		[B]   = { DP1, FABRIC_ENDPOINT, DEV(0) },
 	};
 	static const struct pair pairs[] = {
-		{ A, B, THRU_HOST, 4, P2PDMA_ACS_COMPLETION, DP0 },
+		{ A, B, THRU_HOST, 4, P2PDMA_ACS_CMPLT_REDIR, DP0 },
 		{ B, A, BUS_ADDR, 4, P2PDMA_COMMON_BRIDGE, UP },
 	};
 	struct fabric *f = fabric_setup(test, nodes, ARRAY_SIZE(nodes));
@@ -578,13 +838,15 @@ static void redirected_through_known_host_bridge(struct kunit *test)
 static void deep_tree(struct kunit *test)
 {
 	enum { DEPTH = 32 };
-	struct fabric_node nodes[DEPTH + 2] = {
-		[0] = { FABRIC_ROOT_BUS, FABRIC_ROOT_PORT, DEV(1) },
-	};
+	struct fabric_node *nodes = kunit_kcalloc(test, DEPTH + 2,
+						  sizeof(*nodes), GFP_KERNEL);
 	struct p2pdma_verdict verdict;
 	struct fabric *f;
 	int i;
 
+	KUNIT_ASSERT_NOT_NULL(test, nodes);
+	nodes[0] = (struct fabric_node){ FABRIC_ROOT_BUS, FABRIC_ROOT_PORT,
+					 DEV(1) };
 	for (i = 1; i < DEPTH; i++)
 		nodes[i] = (struct fabric_node){
 			i - 1, i % 2 ? FABRIC_UPSTREAM : FABRIC_DOWNSTREAM,
@@ -596,12 +858,12 @@ static void deep_tree(struct kunit *test)
 					     DEV(0) };
 	nodes[DEPTH + 1] = (struct fabric_node){ DEPTH - 1, FABRIC_DOWNSTREAM,
 						 DEV(1) };
-	f = fabric_setup(test, nodes, ARRAY_SIZE(nodes));
-	p2pdma_verdict(fabric_dev(f, DEPTH), fabric_dev(f, DEPTH + 1),
-		       &verdict);
+	f = fabric_setup(test, nodes, DEPTH + 2);
+	verdict = p2pdma_verdict(fabric_dev(f, DEPTH),
+				 fabric_dev(f, DEPTH + 1));
 	KUNIT_EXPECT_EQ(test, verdict.type, BUS_ADDR);
 	KUNIT_EXPECT_EQ(test, verdict.distance, 2);
-	p2pdma_verdict(fabric_dev(f, 0), fabric_dev(f, DEPTH), &verdict);
+	verdict = p2pdma_verdict(fabric_dev(f, 0), fabric_dev(f, DEPTH));
 	KUNIT_EXPECT_EQ(test, verdict.type, BUS_ADDR);
 	KUNIT_EXPECT_EQ(test, verdict.distance, DEPTH);
 }
@@ -613,19 +875,22 @@ static struct kunit_case p2pdma_topology_cases[] = {
 	KUNIT_CASE(different_root_ports),
 	KUNIT_CASE(acs_at_every_place),
 	KUNIT_CASE(acs_on_functions),
-	KUNIT_CASE(acs_by_quirk),
-	KUNIT_CASE(acs_without_redirection),
-	KUNIT_CASE(capabilities_unreadable),
-	KUNIT_CASE(sriov_without_acs),
-	KUNIT_CASE(acs_unreadable),
-	KUNIT_CASE(acs_changed_at_run_time),
+	KUNIT_CASE_PARAM(functions_that_isolate, isolated_gen_params),
+	KUNIT_CASE(hardwired_ports),
+	KUNIT_CASE(acs_out_of_reach),
+	KUNIT_CASE(virtual_functions),
 	KUNIT_CASE(untrusted),
 	KUNIT_CASE(switch_behind_switch),
 	KUNIT_CASE(behind_pcie_to_pci_bridge),
 	KUNIT_CASE(conventional_hierarchy),
 	KUNIT_CASE(conventional_in_root_complex),
-	KUNIT_CASE_PARAM(through_known_host_bridges, host_gen_params),
+	KUNIT_CASE_PARAM(host_bridges, host_gen_params),
+	KUNIT_CASE(host_bridge_after_accelerator),
+	KUNIT_CASE(writes_only),
+	KUNIT_CASE(egress_control_at_root),
 	KUNIT_CASE(redirected_through_known_host_bridge),
+	KUNIT_CASE(payload_sizes),
+	KUNIT_CASE(tag_sizes),
 	KUNIT_CASE(deep_tree),
 	{}
 };

@@ -2,7 +2,7 @@
 /*
  * PCI peer-to-peer DMA: can one device reach the memory of another, and why?
  *
- * Asked of /dev/pci_p2pdma, by anybody.
+ * Asked of /dev/pci_p2pdma, by any user.
  * See Documentation/driver-api/pci/p2pdma.rst.
  */
 #ifndef _UAPI_LINUX_PCI_P2PDMA_H
@@ -24,30 +24,39 @@ struct pci_p2pdma_address {
 #define PCI_P2PDMA_TYPE_BUS_ADDR	1	/* directly, by bus addresses */
 #define PCI_P2PDMA_TYPE_THRU_HOST	2	/* as host memory */
 
-/* reason: the rule that decided */
+/* reason: the rule that decided. More may be added. */
 #define PCI_P2PDMA_REASON_SAME_FUNCTION		0
 #define PCI_P2PDMA_REASON_COMMON_BRIDGE		1	/* at: the bridge */
 #define PCI_P2PDMA_REASON_MULTI_FUNCTION	2	/* at: the port above */
-#define PCI_P2PDMA_REASON_CONVENTIONAL		3
-#define PCI_P2PDMA_REASON_UNTRUSTED		4	/* at: who isn't */
-#define PCI_P2PDMA_REASON_NO_INTERNAL_ROUTE	5
-#define PCI_P2PDMA_REASON_ACS_REQUEST		6	/* at: who redirects */
-#define PCI_P2PDMA_REASON_ACS_COMPLETION	7	/* at: who redirects */
-#define PCI_P2PDMA_REASON_ACS_UNREADABLE	8
-#define PCI_P2PDMA_REASON_NO_COMMON_BRIDGE	9	/* at: who sends it there */
-#define PCI_P2PDMA_REASON_DMA_MASK		10
-#define PCI_P2PDMA_REASON_BOUNCED		11
-#define PCI_P2PDMA_REASON_REMOVED		12
+#define PCI_P2PDMA_REASON_CONVENTIONAL		3	/* at: on the root bus */
+#define PCI_P2PDMA_REASON_UNTRUSTED		4	/* at: the untrusted device */
+#define PCI_P2PDMA_REASON_ACS_REQ_REDIR		5	/* at: redirects */
+#define PCI_P2PDMA_REASON_ACS_CMPLT_REDIR	6	/* at: redirects */
+#define PCI_P2PDMA_REASON_ACS_EGRESS		7	/* at: may block */
+#define PCI_P2PDMA_REASON_ACS_ENHANCED		8	/* at: may block or redirect */
+#define PCI_P2PDMA_REASON_ACS_UNKNOWN		9	/* at: wasn't readable */
+#define PCI_P2PDMA_REASON_NO_UPSTREAM_FORWARDING 10	/* at: the port */
+#define PCI_P2PDMA_REASON_ROOT_COMPLEX		11	/* at: on the root bus */
+#define PCI_P2PDMA_REASON_NO_HOST_BRIDGE	12	/* at: on the root bus */
+#define PCI_P2PDMA_REASON_WRITES_ONLY		13	/* client to provider */
+#define PCI_P2PDMA_REASON_MEM_ENCRYPT		14
+#define PCI_P2PDMA_REASON_DMA_MASK		15	/* at: the client */
+#define PCI_P2PDMA_REASON_SWIOTLB		16	/* at: the client */
+#define PCI_P2PDMA_REASON_PAYLOAD_SIZE		17	/* at: the smaller one */
+#define PCI_P2PDMA_REASON_TAG_SIZE		18	/* at: the provider */
+#define PCI_P2PDMA_REASON_REMOVED		19	/* at: the removed device */
 
 /* result: a set of bits. More may be added. */
-#define PCI_P2PDMA_RESULT_CACHED	(1 << 0)	/* it was known already */
-#define PCI_P2PDMA_RESULT_WRITES_ONLY	(1 << 1)	/* client to provider */
-#define PCI_P2PDMA_RESULT_HAS_MEMORY	(1 << 2)	/* the provider has p2pmem */
-#define PCI_P2PDMA_RESULT_PUBLISHED	(1 << 3)	/* and offers it */
+#define PCI_P2PDMA_RESULT_HAS_MEMORY	(1 << 0)	/* the provider has p2pmem */
+#define PCI_P2PDMA_RESULT_PUBLISHED	(1 << 1)	/* and has published it */
 
 /*
  * The pair is ordered: the client sends requests to the provider, which needs
  * no p2pmem. The last four are the answer.
+ *
+ * The structure can grow. A longer one is taken if all that this kernel
+ * doesn't know is 0, and comes back with 0 there; one that is shorter than
+ * this is refused.
  */
 struct pci_p2pdma_query {
 	struct pci_p2pdma_address provider;
@@ -63,7 +72,8 @@ struct pci_p2pdma_query {
 
 /*
  * Errors: ENODEV, the provider isn't there; ENXIO, the client isn't there;
- * EINVAL, something that must be 0 is not; EFAULT.
+ * EINVAL, the structure is too short, or something that must be 0 is not;
+ * E2BIG, it is longer than the kernel knows and not 0 there; EFAULT.
  */
 #define PCI_P2PDMA_IOC_QUERY	_IOWR(0xB8, 0x10, struct pci_p2pdma_query)
 

@@ -5,6 +5,8 @@
  *   p2pmem_cp fill DRIVE MIB             write the known pattern to a drive
  *   p2pmem_cp copy SOURCE TARGET MIB     copy through host memory
  *   p2pmem_cp copy SOURCE TARGET MIB BDF copy through the memory of BDF
+ *   p2pmem_cp read DRIVE MIB BDF FILE    read into the memory of BDF, and write
+ *                                        to FILE what is there then
  *   p2pmem_cp mark DRIVE N               read one sector, N before the last:
  *                                        a line in a trace of the drive
  *
@@ -118,6 +120,26 @@ static size_t seen_in_bar(const struct bar *bar, const struct buffer *buffer,
 	return done;
 }
 
+/* What is in the memory, as the BAR itself shows it */
+static void save_bar(const struct bar *bar, const struct buffer *buffer,
+		     FILE *file)
+{
+	uint64_t words[PAGE / 8];
+	size_t done, i;
+
+	for (done = 0; done < CHUNK; done += PAGE) {
+		uint64_t phys = page_of_buffer(buffer, done);
+		const uint64_t *page = bar->addr + (phys - bar->start);
+
+		if (phys < bar->start || phys >= bar->start + bar->size)
+			errx(1, "the buffer is not in one BAR");
+		for (i = 0; i < PAGE / 8; i++)
+			words[i] = p2pmem_get(&page[i]);
+		if (fwrite(words, PAGE, 1, file) != 1)
+			err(2, "can't save what is in the BAR");
+	}
+}
+
 static void *host_buffer(void)
 {
 	void *addr = mmap(NULL, CHUNK, PROT_READ | PROT_WRITE,
@@ -143,15 +165,21 @@ static struct buffer module_buffer(const char *bdf)
 	return buffer;
 }
 
-static struct buffer peer_buffer(const char *bdf)
+/* With the BAR that it is in */
+static struct buffer peer_buffer(const char *bdf, struct bar *bar)
 {
 	struct buffer buffer = { 0 };
 
-	if (!p2pmem_has_mappings(bdf))
-		return module_buffer(bdf);
-	buffer.addr = p2pmem_map(bdf, CHUNK);
-	if (buffer.addr == MAP_FAILED)
-		err(2, "%s: p2pmem/allocate", bdf);
+	if (!p2pmem_has_mappings(bdf)) {
+		buffer = module_buffer(bdf);
+	} else {
+		buffer.addr = p2pmem_map(bdf, CHUNK);
+		if (buffer.addr == MAP_FAILED)
+			err(2, "%s: p2pmem/allocate", bdf);
+	}
+	*bar = find_bar(bdf, page_of_buffer(&buffer, 0));
+	if (!bar->addr)
+		errx(1, "the buffer is not in a BAR of %s", bdf);
 	return buffer;
 }
 
@@ -201,13 +229,9 @@ static int copy(const char *source, const char *target, size_t size,
 	size_t at, in_bar = 0;
 
 	if (bdf)
-		buffer = peer_buffer(bdf);
+		buffer = peer_buffer(bdf, &bar);
 	else
 		buffer.addr = host_buffer();
-	if (bdf)
-		bar = find_bar(bdf, page_of_buffer(&buffer, 0));
-	if (bdf && !bar.addr)
-		errx(1, "the buffer is not in a BAR of %s", bdf);
 
 	for (at = 0; at < size; at += CHUNK) {
 		read_chunk(&buffer, in, at);
@@ -222,6 +246,27 @@ static int copy(const char *source, const char *target, size_t size,
 	if (bdf)
 		printf("; its BAR showed %zu bytes of them on the way", in_bar);
 	printf("\n");
+	return 0;
+}
+
+static int read_only(const char *drive, size_t size, const char *bdf,
+		     const char *path)
+{
+	struct bar bar;
+	struct buffer buffer = peer_buffer(bdf, &bar);
+	int in = open_drive(drive, O_RDONLY);
+	FILE *file = fopen(path, "w");
+	size_t at;
+
+	if (!file)
+		err(2, "%s", path);
+	for (at = 0; at < size; at += CHUNK) {
+		read_chunk(&buffer, in, at);
+		save_bar(&bar, &buffer, file);
+	}
+	if (fclose(file))
+		err(2, "%s", path);
+	printf("# read %zu MiB into %s\n", size / MIB, bdf);
 	return 0;
 }
 
@@ -244,7 +289,10 @@ int main(int argc, char **argv)
 		return fill(argv[2], atol(argv[3]) * MIB);
 	if ((argc == 5 || argc == 6) && !strcmp(argv[1], "copy"))
 		return copy(argv[2], argv[3], atol(argv[4]) * MIB, argv[5]);
+	if (argc == 6 && !strcmp(argv[1], "read"))
+		return read_only(argv[2], atol(argv[3]) * MIB, argv[4], argv[5]);
 	if (argc == 4 && !strcmp(argv[1], "mark"))
 		return mark(argv[2], atol(argv[3]));
-	errx(2, "usage: p2pmem_cp fill DRIVE MIB | copy SOURCE TARGET MIB [BDF] | mark DRIVE N");
+	errx(2, "usage: p2pmem_cp fill DRIVE MIB | copy SOURCE TARGET MIB [BDF] |\n"
+		"                  read DRIVE MIB BDF FILE | mark DRIVE N");
 }

@@ -61,6 +61,21 @@ static int ask(int fd, struct pci_p2pdma_query *query)
 	return ioctl(fd, PCI_P2PDMA_IOC_QUERY, query) ? -errno : 0;
 }
 
+/* The question's number with another direction, number in its group, size */
+static unsigned long number_with(unsigned int dir, unsigned int nr, size_t size)
+{
+	return _IOC(dir, _IOC_TYPE(PCI_P2PDMA_IOC_QUERY), nr, size);
+}
+
+/* As a program does that has a structure of @size bytes */
+static int ask_sized(int fd, void *query, size_t size)
+{
+	unsigned long cmd = number_with(_IOC_DIR(PCI_P2PDMA_IOC_QUERY),
+					_IOC_NR(PCI_P2PDMA_IOC_QUERY), size);
+
+	return ioctl(fd, cmd, query) ? -errno : 0;
+}
+
 TEST_F(query, pair)
 {
 	struct pci_p2pdma_query *q = &self->query;
@@ -76,12 +91,20 @@ TEST_F(query, pair)
 	EXPECT_NE(PCI_P2PDMA_REASON_SAME_FUNCTION, q->reason);
 	EXPECT_TRUE(q->result & PCI_P2PDMA_RESULT_HAS_MEMORY);
 	EXPECT_TRUE(q->result & PCI_P2PDMA_RESULT_PUBLISHED);
-	/* The second time it is known. */
-	q->type = ~0;
-	q->result = ~0;
+}
+
+TEST_F(query, twice)
+{
+	struct pci_p2pdma_query *q = &self->query, again = self->query;
+
 	ASSERT_EQ(0, ask(self->fd, q));
-	EXPECT_EQ(self->reachable, q->type != PCI_P2PDMA_TYPE_NOT_SUPPORTED);
-	EXPECT_TRUE(q->result & PCI_P2PDMA_RESULT_CACHED);
+	again.type = ~0;
+	again.distance = ~0;
+	again.reason = ~0;
+	again.result = ~0;
+	memset(&again.at, 0xff, sizeof(again.at));
+	ASSERT_EQ(0, ask(self->fd, &again));
+	EXPECT_EQ(0, memcmp(q, &again, sizeof(again)));
 }
 
 TEST_F(query, same_function)
@@ -105,7 +128,7 @@ TEST_F(query, without_memory)
 	self->query.client = provider;
 	ASSERT_EQ(0, ask(self->fd, &self->query));
 	EXPECT_FALSE(self->query.result & PCI_P2PDMA_RESULT_HAS_MEMORY);
-	EXPECT_FALSE(self->query.result & PCI_P2PDMA_RESULT_CACHED);
+	EXPECT_FALSE(self->query.result & PCI_P2PDMA_RESULT_PUBLISHED);
 }
 
 TEST_F(query, errors)
@@ -132,14 +155,100 @@ TEST_F(query, errors)
 	EXPECT_EQ(-EINVAL, ask(self->fd, &q));
 	EXPECT_EQ(-EFAULT, ask(self->fd, NULL));
 	EXPECT_EQ(-EFAULT, ask(self->fd, (void *)-4096L));
-	EXPECT_EQ(-1, ioctl(self->fd, PCI_P2PDMA_IOC_QUERY + 1, &q));
-	EXPECT_EQ(ENOTTY, errno);
 	/* Nothing is written after an error. */
 	q = self->query;
 	q.flags = 1;
 	q.at.bus = 77;
 	EXPECT_EQ(-EINVAL, ask(self->fd, &q));
 	EXPECT_EQ(77, q.at.bus);
+}
+
+/* What a later kernel may know: this one answers if it is 0, and keeps it. */
+struct longer {
+	struct pci_p2pdma_query query;
+	char tail[200];
+};
+
+TEST_F(query, longer)
+{
+	struct longer q = { self->query }, zero = {};
+
+	ASSERT_EQ(0, ask(self->fd, &self->query));
+	ASSERT_EQ(0, ask_sized(self->fd, &q, sizeof(q)));
+	EXPECT_EQ(0, memcmp(&q.query, &self->query, sizeof(q.query)));
+	EXPECT_EQ(0, memcmp(q.tail, zero.tail, sizeof(q.tail)));
+	ASSERT_EQ(0, ask_sized(self->fd, &q, sizeof(q.query) + 1));
+	EXPECT_EQ(0, memcmp(&q.query, &self->query, sizeof(q.query)));
+}
+
+TEST_F(query, longer_and_not_zero)
+{
+	const size_t places[] = { 0, 1, 7, sizeof(((struct longer *)0)->tail) - 1 };
+	struct longer q = { self->query }, before;
+	size_t i;
+
+	q.query.type = 77;
+	for (i = 0; i < sizeof(places) / sizeof(*places); i++) {
+		q.tail[places[i]] = 1;
+		before = q;
+		EXPECT_EQ(-E2BIG, ask_sized(self->fd, &q, sizeof(q)));
+		EXPECT_EQ(0, memcmp(&q, &before, sizeof(q)));
+		q.tail[places[i]] = 0;
+	}
+	/* Beyond the structure nothing is looked at. */
+	q.tail[1] = 1;
+	EXPECT_EQ(0, ask_sized(self->fd, &q, sizeof(q.query) + 1));
+}
+
+TEST_F(query, shorter)
+{
+	struct pci_p2pdma_query q = self->query, before;
+	size_t size;
+
+	q.type = 77;
+	before = q;
+	for (size = 0; size < sizeof(q); size++)
+		EXPECT_EQ(-EINVAL, ask_sized(self->fd, &q, size));
+	EXPECT_EQ(0, memcmp(&q, &before, sizeof(q)));
+}
+
+/* Longer than the memory that is there */
+TEST_F(query, cut_off)
+{
+	char *pages = mmap(NULL, 2 * PAGE, PROT_READ | PROT_WRITE,
+			   MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
+	struct pci_p2pdma_query *q;
+
+	ASSERT_NE(MAP_FAILED, pages);
+	ASSERT_EQ(0, munmap(pages + PAGE, PAGE));
+	q = (void *)(pages + PAGE - sizeof(*q));
+	*q = self->query;
+	EXPECT_EQ(-EFAULT, ask_sized(self->fd, q, sizeof(*q) + 8));
+	EXPECT_EQ(0, ask(self->fd, q));
+	munmap(pages, PAGE);
+}
+
+/* Of the number only the size may vary. */
+TEST_F(query, other_numbers)
+{
+	const unsigned int nr = _IOC_NR(PCI_P2PDMA_IOC_QUERY);
+	const size_t size = sizeof(self->query);
+	const unsigned long others[] = {
+		number_with(_IOC_NONE, nr, size),
+		number_with(_IOC_READ, nr, size),
+		number_with(_IOC_WRITE, nr, size),
+		number_with(_IOC_NONE, nr, 0),
+		number_with(_IOC_READ | _IOC_WRITE, nr - 1, size),
+		number_with(_IOC_READ | _IOC_WRITE, nr + 1, size),
+		number_with(_IOC_READ | _IOC_WRITE, nr + 1, size + 8),
+		PCI_P2PDMA_IOC_QUERY ^ 1 << _IOC_TYPESHIFT,
+	};
+	size_t i;
+
+	for (i = 0; i < sizeof(others) / sizeof(*others); i++) {
+		EXPECT_EQ(-1, ioctl(self->fd, others[i], &self->query));
+		EXPECT_EQ(ENOTTY, errno);
+	}
 }
 
 /* The answer can't be written to memory that is read-only. */
@@ -175,6 +284,34 @@ TEST_F(query, without_privilege)
 	EXPECT_EQ(0, status);
 }
 
+/* One of these is often a function that there is. */
+static void fuzz_pair(struct pci_p2pdma_query *q, uint64_t word)
+{
+	q->client.bus = word >> 16 & 7;
+	q->client.devfn = word >> 24 & 0x18;
+	if (word >> 9 & 1) {
+		q->provider.bus = word >> 28 & 7;
+		q->provider.devfn = 0;
+	}
+	if (!(word >> 10 & 3))
+		((char *)q)[(word >> 32) % sizeof(*q)] = word >> 40;
+}
+
+/* Any number at all, or the right one but for the size */
+static unsigned long fuzz_number(uint64_t word)
+{
+	size_t size = sizeof(struct pci_p2pdma_query);
+
+	if (!(word >> 12 & 7))
+		return word >> 20;
+	if (word >> 15 & 1)
+		size += word >> 52 & 31;
+	else if (!(word >> 12 & 3))
+		size = word >> 48 & _IOC_SIZEMASK;
+	return number_with(_IOC_READ | _IOC_WRITE,
+			   _IOC_NR(PCI_P2PDMA_IOC_QUERY), size);
+}
+
 /* Nonsense of all kinds, and now and then something that makes sense */
 TEST_F_TIMEOUT(query, fuzz, 600)
 {
@@ -186,30 +323,21 @@ TEST_F_TIMEOUT(query, fuzz, 600)
 	TH_LOG("seed %llu", (unsigned long long)seed);
 	for (i = 0; i < FUZZ_CALLS; i++) {
 		uint64_t word = p2pmem_word(seed, i);
-		unsigned long cmd = PCI_P2PDMA_IOC_QUERY;
 		void *arg = bytes + word % 64;
 
 		for (n = 0; n < 32; n++)
 			((uint64_t *)bytes)[n] = p2pmem_word(seed + 1, 32 * i + n);
 		if (word >> 8 & 1) {
-			struct pci_p2pdma_query q = self->query;
+			struct longer q = { self->query };
 
-			/* Often a function that there is */
-			q.client.bus = word >> 16 & 7;
-			q.client.devfn = word >> 24 & 0x18;
-			if (word >> 9 & 1) {
-				q.provider.bus = word >> 28 & 7;
-				q.provider.devfn = 0;
-			}
-			if (!(word >> 10 & 3))
-				((char *)&q)[(word >> 32) % sizeof(q)] = word >> 40;
-			memcpy(arg, &q, sizeof(q));
+			fuzz_pair(&q.query, word);
+			if (!(word >> 57 & 3))
+				q.tail[word >> 59] = 1;
+			memcpy(arg, &q, 192);
 		}
-		if (!(word >> 12 & 7))
-			cmd = word >> 20;
 		if (!(word >> 48 & 15))
 			arg = (void *)(word >> (word % 64));
-		if (ioctl(self->fd, cmd, arg))
+		if (ioctl(self->fd, fuzz_number(word), arg))
 			refused++;
 		else
 			answered++;

@@ -1,0 +1,365 @@
+// SPDX-License-Identifier: GPL-2.0
+/*
+ * KUnit tests of what is kept of registers: p2pdma_shadow.c, the places in the
+ * PCI core that call it, and a VF's reference on its PF
+ */
+
+#include <kunit/test.h>
+#include <linux/delay.h>
+#include <linux/kthread.h>
+#include <linux/pci.h>
+
+#include "../pci.h"
+#include "../p2pdma_topology.h"
+#include "p2pdma_fabric.h"
+
+#define DEV(slot)	PCI_DEVFN(slot, 0)
+
+/*
+ *   RP - UP -- DP0 - P       the provider
+ *           \- DP1 - C       its client
+ */
+enum { RP, UP, DP0, DP1, P, C, NR_NODES };
+
+static const struct fabric_node nodes[] = {
+	[RP]  = { FABRIC_ROOT_BUS, FABRIC_ROOT_PORT, DEV(1), true, PCI_ACS_UF },
+	[UP]  = { RP, FABRIC_UPSTREAM, DEV(0) },
+	[DP0] = { UP, FABRIC_DOWNSTREAM, DEV(0), true },
+	[DP1] = { UP, FABRIC_DOWNSTREAM, DEV(1), true },
+	[P]   = { DP0, FABRIC_ENDPOINT, DEV(0) },
+	[C]   = { DP1, FABRIC_ENDPOINT, DEV(0) },
+};
+
+static enum p2pdma_reason reason(struct fabric *f)
+{
+	return p2pdma_verdict(fabric_dev(f, P), fabric_dev(f, C)).reason;
+}
+
+/* How the register, two bytes, may be written; and what may be beside it */
+struct acs_write {
+	const char *what;
+	int where;	/* from the start of the capability */
+	int size;
+	u32 value;
+	u16 ctrl;	/* afterwards */
+};
+
+static const struct acs_write acs_writes[] = {
+	{ "word", PCI_ACS_CTRL, 2, PCI_ACS_RR, PCI_ACS_RR },
+	{ "low byte", PCI_ACS_CTRL, 1, PCI_ACS_CR, PCI_ACS_CR },
+	{ "high byte", PCI_ACS_CTRL + 1, 1, 0, PCI_ACS_EC },
+	{ "dword", PCI_ACS_CAP, 4, PCI_ACS_UF << 16, PCI_ACS_UF },
+	{ "before it", PCI_ACS_CAP, 2, PCI_ACS_RR, PCI_ACS_EC },
+	{ "after it", PCI_ACS_EGRESS_CTL_V, 4, 0, PCI_ACS_EC },
+};
+
+static void acs_write_name(const struct acs_write *w, char *desc)
+{
+	strscpy(desc, w->what, KUNIT_PARAM_DESC_SIZE);
+}
+
+KUNIT_ARRAY_PARAM(acs_write, acs_writes, acs_write_name);
+
+static void acs_written(struct kunit *test)
+{
+	const struct acs_write *w = test->param_value;
+	struct fabric *f = fabric_setup(test, nodes, NR_NODES);
+	struct pci_dev *port = fabric_dev(f, DP1);
+	int where = port->acs_cap + w->where;
+
+	fabric_set_acs(f, DP1, PCI_ACS_EC);
+	KUNIT_EXPECT_EQ(test, port->acs_ctrl, PCI_ACS_EC);
+	KUNIT_EXPECT_EQ(test, port->acs_capabilities, 0x7f);
+	if (w->size == 1)
+		pci_user_write_config_byte(port, where, w->value);
+	else if (w->size == 2)
+		pci_user_write_config_word(port, where, w->value);
+	else
+		pci_user_write_config_dword(port, where, w->value);
+	KUNIT_EXPECT_EQ(test, port->acs_ctrl, w->ctrl);
+}
+
+/* The verdict follows each write, there and back. */
+static void acs_followed(struct kunit *test)
+{
+	struct fabric *f = fabric_setup(test, nodes, NR_NODES);
+	int i;
+
+	for (i = 0; i < 3; i++) {
+		KUNIT_EXPECT_EQ(test, reason(f), P2PDMA_COMMON_BRIDGE);
+		fabric_set_acs(f, DP1, PCI_ACS_RR);
+		KUNIT_EXPECT_EQ(test, reason(f), P2PDMA_ACS_REQ_REDIR);
+		fabric_set_acs(f, DP0, PCI_ACS_CR);
+		fabric_set_acs(f, DP1, PCI_ACS_CR | PCI_ACS_SV);
+		KUNIT_EXPECT_EQ(test, reason(f), P2PDMA_ACS_CMPLT_REDIR);
+		fabric_set_acs(f, DP0, PCI_ACS_RR);
+	}
+}
+
+/* A write that the register doesn't take changes nothing. */
+static void acs_read_only(struct kunit *test)
+{
+	struct fabric_node copy[NR_NODES];
+	struct fabric *f;
+
+	memcpy(copy, nodes, sizeof(copy));
+	copy[DP1].acs_read_only = true;
+	copy[DP1].acs = PCI_ACS_RR;
+	f = fabric_setup(test, copy, NR_NODES);
+	KUNIT_EXPECT_EQ(test, reason(f), P2PDMA_ACS_REQ_REDIR);
+	fabric_set_acs(f, DP1, 0);
+	KUNIT_EXPECT_EQ(test, reason(f), P2PDMA_ACS_REQ_REDIR);
+}
+
+/* Lost with the power or in a reset, and back by pci_restore_state() */
+static void acs_lost_and_restored(struct kunit *test)
+{
+	struct fabric *f = fabric_setup(test, nodes, NR_NODES);
+
+	fabric_set_acs(f, DP1, PCI_ACS_RR);
+	pci_save_state(fabric_dev(f, DP1));
+	fabric_set_acs_unseen(f, DP1, 0);
+	pci_restore_state(fabric_dev(f, DP1));
+	KUNIT_EXPECT_EQ(test, fabric_dev(f, DP1)->acs_ctrl, 0);
+	KUNIT_EXPECT_EQ(test, reason(f), P2PDMA_COMMON_BRIDGE);
+}
+
+/* A function that sleeps (C26) needs no answer to be judged. */
+static void asleep(struct kunit *test)
+{
+	struct fabric *f = fabric_setup(test, nodes, NR_NODES);
+	int i;
+
+	fabric_set_acs(f, DP1, PCI_ACS_RR);
+	for (i = 0; i < NR_NODES; i++)
+		fabric_set_unreadable(f, i, true);
+	KUNIT_EXPECT_EQ(test, reason(f), P2PDMA_ACS_REQ_REDIR);
+	for (i = 0; i < NR_NODES; i++)
+		fabric_set_unreadable(f, i, false);
+}
+
+/* What couldn't be read back is unknown until it can. */
+static void unreadable_when_written(struct kunit *test)
+{
+	struct fabric *f = fabric_setup(test, nodes, NR_NODES);
+
+	fabric_set_unreadable(f, DP0, true);
+	fabric_set_acs(f, DP0, PCI_ACS_RR);
+	KUNIT_EXPECT_EQ(test, fabric_dev(f, DP0)->acs_ctrl, P2PDMA_UNKNOWN);
+	KUNIT_EXPECT_EQ(test, reason(f), P2PDMA_ACS_UNKNOWN);
+	fabric_set_unreadable(f, DP0, false);
+	fabric_set_acs(f, DP0, PCI_ACS_RR);
+	KUNIT_EXPECT_EQ(test, reason(f), P2PDMA_COMMON_BRIDGE);
+}
+
+/* A verdict of any kind reads no config space. */
+static void no_config_reads(struct kunit *test)
+{
+	struct fabric *f = fabric_setup(test, nodes, NR_NODES);
+	unsigned int reads;
+	int i, j, acs;
+
+	for (acs = 0; acs < 0x80; acs++) {
+		fabric_set_acs(f, DP0, acs);
+		fabric_set_acs(f, DP1, acs);
+		reads = fabric_reads(f);
+		for (i = 0; i < NR_NODES; i++) {
+			for (j = 0; j < NR_NODES; j++) {
+				struct pci_dev *p = fabric_dev(f, i);
+				struct pci_dev *c = fabric_dev(f, j);
+				struct p2pdma_verdict v = p2pdma_verdict(p, c);
+
+				p2pdma_check_sizes(&v, p, c);
+			}
+		}
+		KUNIT_EXPECT_EQ(test, fabric_reads(f), reads);
+	}
+}
+
+/* Sizes as the PCI core sets them, and as a user does */
+static void sizes_followed(struct kunit *test)
+{
+	struct fabric *f = fabric_setup(test, nodes, NR_NODES);
+	struct pci_dev *c = fabric_dev(f, C);
+	u16 ctrl2 = 0;
+
+	KUNIT_EXPECT_EQ(test, pcie_set_mps(c, 512), 0);
+	KUNIT_EXPECT_EQ(test, c->tlp_sizes & P2PDMA_PAYLOAD, 2 << 5);
+	fabric_set_mps(f, C, 128);
+	KUNIT_EXPECT_EQ(test, c->tlp_sizes & P2PDMA_PAYLOAD, 0);
+	KUNIT_EXPECT_TRUE(test, c->tlp_sizes & P2PDMA_TAG10_COMPLETER);
+	KUNIT_EXPECT_FALSE(test, c->tlp_sizes & P2PDMA_TAG10_REQUESTER);
+	fabric_set_tags(f, C, true);
+	KUNIT_EXPECT_TRUE(test, c->tlp_sizes & P2PDMA_TAG10_REQUESTER);
+	pci_read_config_word(c, c->pcie_cap + PCI_EXP_DEVCTL2, &ctrl2);
+	KUNIT_EXPECT_TRUE(test, ctrl2 & BIT(12));
+}
+
+/*
+ * One read of a scan returns all ones, the n-th for each n. What it would
+ * have told may be missing, but it isn't made up: paths that redirect into an
+ * unknown root complex, across a switch and inside a device, stay refused.
+ */
+static void scanned_with_an_error(struct kunit *test)
+{
+	enum { RP, UP, DP0, DP1, P, C, RP2, F0, F1, NR };
+	static const struct fabric_node redirecting[] = {
+		[RP]  = { FABRIC_ROOT_BUS, FABRIC_ROOT_PORT, DEV(1), true,
+			  PCI_ACS_UF },
+		[UP]  = { RP, FABRIC_UPSTREAM, DEV(0) },
+		[DP0] = { UP, FABRIC_DOWNSTREAM, DEV(0), true, PCI_ACS_CR },
+		[DP1] = { UP, FABRIC_DOWNSTREAM, DEV(1), true, PCI_ACS_RR },
+		[P]   = { DP0, FABRIC_ENDPOINT, DEV(0) },
+		[C]   = { DP1, FABRIC_ENDPOINT, DEV(0) },
+		[RP2] = { FABRIC_ROOT_BUS, FABRIC_ROOT_PORT, DEV(2) },
+		[F0]  = { RP2, FABRIC_ENDPOINT, DEV(0), true,
+			  PCI_ACS_RR | PCI_ACS_CR },
+		[F1]  = { RP2, FABRIC_ENDPOINT, PCI_DEVFN(0, 1),
+			  .has_sriov = true },
+	};
+	static const int pairs[][2] = {
+		{ P, C }, { C, P }, { F0, F1 }, { F1, F0 }, { P, F0 },
+	};
+	unsigned int nth, whole = 0, asked = 0;
+	int i;
+
+	for (nth = 1; ; nth++) {
+		struct fabric *f = fabric_setup_failing(test, redirecting, NR,
+							nth);
+		bool over = nth > fabric_reads(f);
+
+		for (i = 0; i < ARRAY_SIZE(pairs); i++) {
+			struct pci_dev *p = fabric_dev(f, pairs[i][0]);
+			struct pci_dev *c = fabric_dev(f, pairs[i][1]);
+			struct p2pdma_verdict v;
+
+			if (!p || !c || (i == 1 && !over))
+				continue;
+			v = p2pdma_verdict(p, c);
+			asked++;
+			if (i == 1)
+				whole = v.type == PCI_P2PDMA_MAP_BUS_ADDR;
+			else
+				KUNIT_EXPECT_EQ_MSG(test, v.type,
+						    PCI_P2PDMA_MAP_NOT_SUPPORTED,
+						    "read %u, %s to %s: %s",
+						    nth, pci_name(c),
+						    pci_name(p),
+						    p2pdma_reason_text(v.reason));
+		}
+		fabric_drop(test, f);
+		cond_resched();
+		if (over)
+			break;
+	}
+	kunit_info(test, "%u reads, %u pairs asked\n", nth, asked);
+	KUNIT_EXPECT_GT(test, nth, 100);
+	/* Without an error the other direction is open. */
+	KUNIT_EXPECT_TRUE(test, whole);
+}
+
+/* A VF that is held keeps its PF, and with it the way up. */
+static void vf_keeps_pf(struct kunit *test)
+{
+	struct fabric_node copy[NR_NODES];
+	struct pci_dev *pf, *vf;
+	struct fabric *f;
+	int refs;
+
+	if (!IS_ENABLED(CONFIG_PCI_IOV))
+		kunit_skip(test, "no CONFIG_PCI_IOV");
+	memcpy(copy, nodes, sizeof(copy));
+	copy[C].has_sriov = true;
+	copy[C].nr_vfs = 1;
+	f = fabric_setup(test, copy, NR_NODES);
+	pf = pci_dev_get(fabric_dev(f, C));
+	refs = fabric_refs(pf);
+	KUNIT_ASSERT_EQ(test, fabric_enable_vfs(f, C), 0);
+	vf = pci_dev_get(fabric_vf(f, C, 0));
+	KUNIT_ASSERT_NOT_NULL(test, vf);
+	pci_disable_sriov(pf);
+	KUNIT_EXPECT_EQ(test, fabric_refs(pf), refs + 1);
+	pci_stop_and_remove_bus_device_locked(pf);
+	KUNIT_EXPECT_EQ(test, fabric_refs(pf), 2);
+	pci_dev_put(pf);
+	KUNIT_EXPECT_EQ(test, p2pdma_verdict(fabric_dev(f, P), vf).distance, 4);
+	pci_dev_put(vf);
+}
+
+static int toggle_thread(void *data)
+{
+	struct fabric *f = data;
+	int i;
+
+	for (i = 0; i < 2000; i++)
+		fabric_set_acs(f, DP1, i % 2 ? 0 : PCI_ACS_RR);
+	while (!kthread_should_stop())
+		schedule_timeout_interruptible(1);
+	return 0;
+}
+
+/* Two writers at once: the last value is the one that is kept. */
+static void written_by_two(struct kunit *test)
+{
+	struct fabric *f = fabric_setup(test, nodes, NR_NODES);
+	struct task_struct *thread;
+	int i, other = 0;
+	u16 ctrl;
+
+	thread = kthread_run(toggle_thread, f, "p2pdma-toggle");
+	KUNIT_ASSERT_FALSE(test, IS_ERR(thread));
+	for (i = 0; i < 2000; i++) {
+		enum p2pdma_reason why;
+
+		fabric_set_acs(f, DP1, i % 2 ? PCI_ACS_UF : PCI_ACS_CR);
+		why = reason(f);
+		other += why != P2PDMA_COMMON_BRIDGE &&
+			 why != P2PDMA_ACS_REQ_REDIR;
+		cond_resched();
+	}
+	kthread_stop(thread);
+	pci_read_config_word(fabric_dev(f, DP1),
+			     fabric_dev(f, DP1)->acs_cap + PCI_ACS_CTRL, &ctrl);
+	KUNIT_EXPECT_EQ(test, fabric_dev(f, DP1)->acs_ctrl, ctrl);
+	KUNIT_EXPECT_EQ(test, other, 0);
+}
+
+#ifdef CONFIG_PCI_P2PDMA_AUDIT
+/* The audit sees a write that the PCI core didn't, if it lasts. */
+static void audit_sees(struct kunit *test)
+{
+	struct fabric *f = fabric_setup(test, nodes, NR_NODES);
+
+	pr_info("expected warning begins: P2PDMA: .*: registers changed unseen\n");
+	fabric_set_acs_unseen(f, DP1, PCI_ACS_RR);
+	p2pdma_shadow_audit(fabric_dev(f, C));
+	msleep(4000);
+	pr_info("expected warning ends\n");
+	fabric_set_acs(f, DP1, 0);
+}
+#endif
+
+static struct kunit_case p2pdma_shadow_cases[] = {
+	KUNIT_CASE_PARAM(acs_written, acs_write_gen_params),
+	KUNIT_CASE(acs_followed),
+	KUNIT_CASE(acs_read_only),
+	KUNIT_CASE(acs_lost_and_restored),
+	KUNIT_CASE(asleep),
+	KUNIT_CASE(unreadable_when_written),
+	KUNIT_CASE(no_config_reads),
+	KUNIT_CASE(sizes_followed),
+	KUNIT_CASE_SLOW(scanned_with_an_error),
+	KUNIT_CASE(vf_keeps_pf),
+	KUNIT_CASE_SLOW(written_by_two),
+#ifdef CONFIG_PCI_P2PDMA_AUDIT
+	KUNIT_CASE_SLOW(audit_sees),
+#endif
+	{}
+};
+
+static struct kunit_suite p2pdma_shadow_suite = {
+	.name = "p2pdma_shadow",
+	.test_cases = p2pdma_shadow_cases,
+};
+
+kunit_test_suite(p2pdma_shadow_suite);

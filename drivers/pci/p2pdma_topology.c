@@ -139,12 +139,6 @@ bool p2pdma_is_accelerator(u32 id)
 	return false;
 }
 
-/* A virtual function's own bus may go before the function is released. */
-struct pci_host_bridge *p2pdma_host_of(struct pci_dev *pdev)
-{
-	return pci_find_host_bridge(pci_physfn(pdev)->bus);
-}
-
 /* The path */
 
 /**

@@ -124,7 +124,12 @@ void p2pdma_shadow_audit(struct pci_dev *dev);
 static inline void p2pdma_shadow_audit(struct pci_dev *dev) { }
 #endif
 
-struct pci_host_bridge *p2pdma_host_of(struct pci_dev *pdev);
+/* A virtual function's own bus may go before the function is released. */
+static inline struct pci_host_bridge *p2pdma_host_of(struct pci_dev *pdev)
+{
+	return pci_find_host_bridge(pci_physfn(pdev)->bus);
+}
+
 struct p2pdma_verdict p2pdma_verdict(struct pci_dev *provider,
 				     struct pci_dev *client);
 void p2pdma_check_sizes(struct p2pdma_verdict *verdict,

@@ -18,7 +18,7 @@
 #include <linux/prandom.h>
 #include <linux/random.h>
 
-#include "../p2pdma.h"
+#include "../p2pdma_topology.h"
 #include "p2pdma_fabric.h"
 
 #define TREES		2

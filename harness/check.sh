@@ -248,7 +248,7 @@ plain_kernel()
 		copies plain "$topology"
 	done
 	guest_job plain allowed allow \
-		"pci=p2pdma_allow_host=8086;8086:29c0x;:29c0;0:29c0;18086:29c0;1234:5678;8086:29c0,noaer"
+		"pci=p2pdma_allow_host=1234:5678;8086:29c0:x;8086:29c0:ww;8086:29c0:;8086;8086:29c0x;:29c0;0:29c0;18086:29c0;8086:29c0,noaer"
 	settle
 }
 

@@ -36,6 +36,7 @@
 #include <linux/kstrtox.h>
 #include <linux/minmax.h>
 #include <linux/pci-p2pdma.h>
+#include <linux/prandom.h>
 #include <linux/random.h>
 #include <linux/rculist.h>
 #include <linux/scatterlist.h>
@@ -161,12 +162,14 @@ static void p2pdma_print_acs_remedy(struct seq_buf *s, struct pci_dev *provider,
 	struct pci_dev *at[2];
 	int i, nr = p2pdma_redirectors(provider, client, at);
 
+	if (!nr)
+		return;
+	seq_buf_puts(s, "; would be allowed by \"pci=disable_acs_redir=");
 	for (i = 0; i < nr; i++) {
-		seq_buf_puts(s, i ? ";" : "; would be allowed by \"pci=disable_acs_redir=");
+		seq_buf_puts(s, i ? ";" : "");
 		p2pdma_print_path(s, at[i]);
 	}
-	if (nr)
-		seq_buf_puts(s, "\"");
+	seq_buf_puts(s, "\"");
 }
 
 static void p2pdma_print_host(struct seq_buf *s, struct pci_dev *pdev,
@@ -262,6 +265,7 @@ void p2pdma_check_addresses(struct p2pdma_verdict *verdict, struct device *dev,
 			    struct pci_dev *client, u64 last_bus, u64 last_phys)
 {
 	u64 limit = dma_get_mask(dev), last = last_bus;
+	enum p2pdma_reason reason = P2PDMA_DMA_MASK;
 
 	if (verdict->type == PCI_P2PDMA_MAP_NOT_SUPPORTED ||
 	    verdict->reason == P2PDMA_SAME_FUNCTION)
@@ -272,28 +276,29 @@ void p2pdma_check_addresses(struct p2pdma_verdict *verdict, struct device *dev,
 		limit = min_not_zero(limit, dev->bus_dma_limit);
 		last = last_phys;
 		if (is_swiotlb_force_bounce(dev)) {
-			verdict->reason = P2PDMA_SWIOTLB;
-			goto refuse;
+			reason = P2PDMA_SWIOTLB;
+			limit = 0;
 		}
 	}
 	if (last <= limit)
 		return;
-	verdict->reason = P2PDMA_DMA_MASK;
-refuse:
 	verdict->type = PCI_P2PDMA_MAP_NOT_SUPPORTED;
+	verdict->reason = reason;
 	verdict->at = client;
 }
 
 /* Against all of the provider's memory, if it has any */
-static void p2pdma_check_memory(struct p2pdma_verdict *verdict,
-				struct pci_dev *provider, struct device *dev,
-				struct pci_dev *client)
+static __always_inline void p2pdma_check_memory(struct p2pdma_verdict *verdict,
+						struct pci_dev *provider,
+						struct device *dev,
+						struct pci_dev *client)
 {
 	struct pci_p2pdma *p2pdma;
 
 	rcu_read_lock();
 	p2pdma = rcu_dereference(provider->p2pdma);
-	if (p2pdma)
+	if (p2pdma && !p2pdma_is_plain(verdict, dev,
+				       READ_ONCE(p2pdma->last_bus_addr)))
 		p2pdma_check_addresses(verdict, dev, client,
 				       READ_ONCE(p2pdma->last_bus_addr),
 				       READ_ONCE(p2pdma->last_phys_addr));
@@ -312,18 +317,17 @@ static void p2pdma_check_memory(struct p2pdma_verdict *verdict,
 struct p2pdma_verdict p2pdma_judge(struct pci_dev *provider, struct device *dev,
 				   struct pci_dev *client)
 {
-	struct p2pdma_verdict verdict = {
-		.type = PCI_P2PDMA_MAP_NOT_SUPPORTED,
-		.reason = P2PDMA_REMOVED,
-		.at = client,
-	};
+	struct p2pdma_verdict verdict = p2pdma_verdict(provider, client);
 
 	p2pdma_shadow_audit(provider);
 	p2pdma_shadow_audit(client);
-	if (!device_is_registered(&provider->dev))
-		verdict.at = provider;
-	else if (device_is_registered(&client->dev))
-		verdict = p2pdma_verdict(provider, client);
+	if (!device_is_registered(&provider->dev) ||
+	    !device_is_registered(&client->dev)) {
+		verdict.type = PCI_P2PDMA_MAP_NOT_SUPPORTED;
+		verdict.reason = P2PDMA_REMOVED;
+		verdict.at = device_is_registered(&client->dev) ? provider :
+								  client;
+	}
 	p2pdma_check_sizes(&verdict, provider, client);
 	p2pdma_check_memory(&verdict, provider, dev, client);
 	trace_p2pdma_verdict(provider, client, &verdict);
@@ -337,10 +341,9 @@ struct p2pdma_verdict p2pdma_judge(struct pci_dev *provider, struct device *dev,
 static int p2pdma_pair_distance(struct pci_dev *provider, struct device *dev,
 				struct pci_dev *client, bool verbose)
 {
-	struct p2pdma_verdict verdict;
+	struct device *mapper = dev->dma_mask ? dev : &client->dev;
+	struct p2pdma_verdict verdict = p2pdma_judge(provider, mapper, client);
 
-	verdict = p2pdma_judge(provider, dev->dma_mask ? dev : &client->dev,
-			       client);
 	if (verdict.type != PCI_P2PDMA_MAP_NOT_SUPPORTED &&
 	    verdict.reason != P2PDMA_WRITES_ONLY)
 		return verdict.distance;
@@ -476,24 +479,51 @@ static void p2pdma_bind(struct list_head *clients, struct pci_dev *provider)
 
 /* Choosing a provider */
 
-static int p2pdma_list_distance(struct pci_dev *provider,
-				struct list_head *clients, bool verbose)
+/**
+ * struct p2pdma_clients - a list or an array of clients
+ * @list: the list, or NULL
+ * @devs: the array
+ * @nr: length of @devs
+ */
+struct p2pdma_clients {
+	struct list_head *list;
+	struct device **devs;
+	int nr;
+};
+
+/* Adds a distance to a sum; from a refusal on, there is none. */
+static __always_inline int p2pdma_add(int sum, int dist)
+{
+	return dist < 0 || sum < 0 ? -EXDEV : sum + dist;
+}
+
+static int p2pdma_sum(struct pci_dev *provider,
+		      const struct p2pdma_clients *clients, bool verbose)
 {
 	struct p2pdma_client *client;
-	int sum = 0;
+	int i, sum = 0;
 
-	if (!provider || list_empty(clients))
+	if (!provider || (clients->list ? list_empty(clients->list) :
+					  clients->nr <= 0))
 		return -EINVAL;
-	list_for_each_entry(client, clients, node) {
-		int dist = p2pdma_pair_distance(provider, client->dev,
-						client->pdev, verbose);
+	for (i = 0; i < clients->nr && (sum >= 0 || verbose); i++) {
+		struct device *dev = clients->devs[i];
+		struct pci_dev *pdev = p2pdma_resolve(dev);
 
-		if (dist >= 0 && sum >= 0)
-			sum += dist;
-		else if (verbose)
-			sum = -EXDEV;
-		else
-			return -EXDEV;
+		if (!pdev)
+			return -ENODEV;
+		sum = p2pdma_add(sum, p2pdma_pair_distance(provider, dev, pdev,
+							   verbose));
+	}
+	if (!clients->list)
+		return sum;
+	list_for_each_entry(client, clients->list, node) {
+		sum = p2pdma_add(sum, p2pdma_pair_distance(provider,
+							   client->dev,
+							   client->pdev,
+							   verbose));
+		if (sum < 0 && !verbose)
+			break;
 	}
 	return sum;
 }
@@ -513,7 +543,9 @@ static int p2pdma_list_distance(struct pci_dev *provider,
  */
 int pci_p2pdma_distance(struct pci_dev *provider, struct list_head *clients)
 {
-	return p2pdma_list_distance(provider, clients, false);
+	struct p2pdma_clients all = { .list = clients };
+
+	return p2pdma_sum(provider, &all, false);
 }
 EXPORT_SYMBOL_GPL(pci_p2pdma_distance);
 
@@ -532,7 +564,9 @@ EXPORT_SYMBOL_GPL(pci_p2pdma_distance);
 bool pci_p2pdma_assign_provider(struct pci_dev *provider,
 				struct list_head *clients)
 {
-	if (p2pdma_list_distance(provider, clients, true) < 0)
+	struct p2pdma_clients all = { .list = clients };
+
+	if (p2pdma_sum(provider, &all, true) < 0)
 		return false;
 	p2pdma_bind(clients, provider);
 	return true;
@@ -545,10 +579,11 @@ EXPORT_SYMBOL_GPL(pci_p2pdma_assign_provider);
  * met replaces the choice so far in one of n cases. If there is none, one
  * refusal is logged: an example tells as much as all of them.
  */
-static struct pci_dev *p2pdma_find_nearest(struct list_head *clients)
+static struct pci_dev *p2pdma_find(const struct p2pdma_clients *clients)
 {
 	struct pci_dev *nearest = NULL, *refusing = NULL;
 	unsigned int equals = 0, considered = 0;
+	u32 random = get_random_u32();
 	int nearest_dist = INT_MAX;
 	struct pci_p2pdma *p2pdma;
 
@@ -559,19 +594,20 @@ static struct pci_dev *p2pdma_find_nearest(struct list_head *clients)
 		if (!p2pdma_is_published(p2pdma))
 			continue;
 		considered++;
-		dist = p2pdma_list_distance(p2pdma->pdev, clients, false);
-		if (dist == -EXDEV && !refusing)
+		dist = p2pdma_sum(p2pdma->pdev, clients, false);
+		if (dist == -EXDEV)
 			refusing = p2pdma->pdev;
 		if (dist < 0 || dist > nearest_dist)
 			continue;
 		if (dist < nearest_dist)
 			equals = 0;
 		nearest_dist = dist;
-		if (!equals++ || !get_random_u32_below(equals))
+		random = next_pseudo_random32(random);
+		if (!reciprocal_scale(random, ++equals))
 			nearest = p2pdma->pdev;
 	}
 	if (!nearest && refusing)
-		p2pdma_list_distance(refusing, clients, true);
+		p2pdma_sum(refusing, clients, true);
 	/* A listed provider's device outlives this read-side section. */
 	pci_dev_get(nearest);
 	rcu_read_unlock();
@@ -594,38 +630,14 @@ static struct pci_dev *p2pdma_find_nearest(struct list_head *clients)
  */
 struct pci_dev *pci_p2pmem_find(struct list_head *clients)
 {
-	struct pci_dev *provider = p2pdma_find_nearest(clients);
+	struct p2pdma_clients all = { .list = clients };
+	struct pci_dev *provider = p2pdma_find(&all);
 
 	if (provider)
 		p2pdma_bind(clients, provider);
 	return provider;
 }
 EXPORT_SYMBOL_GPL(pci_p2pmem_find);
-
-/* Arrays of clients: a list for the time of a call, which needs no references */
-
-static struct p2pdma_client *p2pdma_list_array(struct list_head *list,
-					       struct device **devs, int nr)
-{
-	struct p2pdma_client *entries;
-	int i;
-
-	if (nr <= 0)
-		return ERR_PTR(-EINVAL);
-	entries = kcalloc(nr, sizeof(*entries), GFP_KERNEL);
-	if (!entries)
-		return ERR_PTR(-ENOMEM);
-	for (i = 0; i < nr; i++) {
-		entries[i].dev = devs[i];
-		entries[i].pdev = p2pdma_resolve(devs[i]);
-		if (!entries[i].pdev) {
-			kfree(entries);
-			return ERR_PTR(-ENODEV);
-		}
-		list_add_tail(&entries[i].node, list);
-	}
-	return entries;
-}
 
 /**
  * pci_p2pdma_distance_many() - Return how far a provider is from an array
@@ -634,23 +646,15 @@ static struct p2pdma_client *p2pdma_list_array(struct list_head *list,
  * @num_clients: their number
  * @verbose: log which clients can't reach the provider, and why
  *
- * Context: Process context; may sleep.
- * Return: as pci_p2pdma_distance(), also -ENODEV and -ENOMEM as
- * pci_p2pdma_add_client().
+ * Context: Any.
+ * Return: as pci_p2pdma_distance(), also -ENODEV as pci_p2pdma_add_client().
  */
 int pci_p2pdma_distance_many(struct pci_dev *provider, struct device **clients,
 			     int num_clients, bool verbose)
 {
-	struct p2pdma_client *entries;
-	LIST_HEAD(list);
-	int dist;
+	struct p2pdma_clients all = { .devs = clients, .nr = num_clients };
 
-	entries = p2pdma_list_array(&list, clients, num_clients);
-	if (IS_ERR(entries))
-		return PTR_ERR(entries);
-	dist = p2pdma_list_distance(provider, &list, verbose);
-	kfree(entries);
-	return dist;
+	return p2pdma_sum(provider, &all, verbose);
 }
 EXPORT_SYMBOL_GPL(pci_p2pdma_distance_many);
 
@@ -659,21 +663,15 @@ EXPORT_SYMBOL_GPL(pci_p2pdma_distance_many);
  * @clients: array of devices, as for pci_p2pdma_add_client()
  * @num_clients: their number
  *
- * Context: Process context; may sleep.
- * Return: as pci_p2pmem_find().
+ * Context: Any.
+ * Return: the provider, as pci_p2pmem_find(); NULL if there is none, or for
+ * what pci_p2pdma_distance_many() has an error.
  */
 struct pci_dev *pci_p2pmem_find_many(struct device **clients, int num_clients)
 {
-	struct p2pdma_client *entries;
-	struct pci_dev *provider;
-	LIST_HEAD(list);
+	struct p2pdma_clients all = { .devs = clients, .nr = num_clients };
 
-	entries = p2pdma_list_array(&list, clients, num_clients);
-	if (IS_ERR(entries))
-		return NULL;
-	provider = p2pdma_find_nearest(&list);
-	kfree(entries);
-	return provider;
+	return p2pdma_find(&all);
 }
 EXPORT_SYMBOL_GPL(pci_p2pmem_find_many);
 

@@ -49,6 +49,7 @@
 #define _PCI_P2PDMA_H
 
 #include <linux/dma-map-ops.h>
+#include <linux/dma-mapping.h>
 #include <linux/list.h>
 #include <linux/memremap.h>
 #include <linux/pci.h>
@@ -107,6 +108,14 @@ static inline struct p2pdma_range *p2pdma_to_range(struct dev_pagemap *pgmap)
 	if (pgmap->owner != &p2pdma_pgmap_ops)
 		return NULL;
 	return container_of(pgmap, struct p2pdma_range, pgmap);
+}
+
+/* The usual case: nothing is left to be checked of addresses. */
+static inline bool p2pdma_is_plain(const struct p2pdma_verdict *verdict,
+				   struct device *dev, u64 last_bus)
+{
+	return verdict->type == PCI_P2PDMA_MAP_BUS_ADDR &&
+	       last_bus <= dma_get_mask(dev);
 }
 
 /* p2pdma.c */

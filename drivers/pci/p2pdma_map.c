@@ -19,23 +19,43 @@
 
 #include "p2pdma.h"
 
-/* Compares with the range that is mapped, not with all of the provider's */
-static struct p2pdma_verdict p2pdma_map_verdict(struct p2pdma_range *range,
-						struct device *dev,
-						struct pci_dev *client,
-						enum dma_data_direction dir)
+static noinline void p2pdma_map_refused(struct pci_p2pdma_map_state *state,
+					struct device *dev,
+					struct p2pdma_range *range,
+					struct pci_dev *client,
+					const struct p2pdma_verdict *verdict)
 {
-	struct p2pdma_verdict verdict;
+	state->map = PCI_P2PDMA_MAP_NOT_SUPPORTED;
+	if (!verdict) {
+		dev_info_ratelimited(dev, "can't map peer-to-peer memory: %s\n",
+				     range ? "not a PCI function's DMA" :
+				     "its driver made its pages itself");
+		return;
+	}
+	trace_p2pdma_verdict(range->p2pdma->pdev, client, verdict);
+	p2pdma_log_refusal(range->p2pdma->pdev, client, verdict);
+}
+
+/* Compares with the range that is mapped, not with all of the provider's */
+static void p2pdma_map_range(struct pci_p2pdma_map_state *state,
+			     struct device *dev, struct p2pdma_range *range,
+			     struct pci_dev *client)
+{
+	struct p2pdma_verdict verdict = p2pdma_verdict(range->p2pdma->pdev,
+						       client);
+	u64 last = range->pgmap.range.end;
 
 	p2pdma_shadow_audit(range->p2pdma->pdev);
 	p2pdma_shadow_audit(client);
-	verdict = p2pdma_verdict(range->p2pdma->pdev, client);
-	p2pdma_check_addresses(&verdict, dev, client,
-			       range->pgmap.range.end + range->bus_offset,
-			       range->pgmap.range.end);
-	if (verdict.reason == P2PDMA_WRITES_ONLY && dir != DMA_FROM_DEVICE)
-		verdict.type = PCI_P2PDMA_MAP_NOT_SUPPORTED;
-	return verdict;
+	if (!p2pdma_is_plain(&verdict, dev, last + range->bus_offset))
+		p2pdma_check_addresses(&verdict, dev, client,
+				       last + range->bus_offset, last);
+	state->map = verdict.type;
+	state->bus_off = range->bus_offset;
+	if (verdict.type == PCI_P2PDMA_MAP_NOT_SUPPORTED ||
+	    (verdict.reason == P2PDMA_WRITES_ONLY &&
+	     state->dir != DMA_FROM_DEVICE))
+		p2pdma_map_refused(state, dev, range, client, &verdict);
 }
 
 /**
@@ -54,24 +74,14 @@ void p2pdma_map_pgmap(struct pci_p2pdma_map_state *state, struct device *dev,
 		      struct dev_pagemap *pgmap)
 {
 	struct p2pdma_range *range = p2pdma_to_range(pgmap);
-	struct pci_dev *client = p2pdma_resolve(dev);
-	struct p2pdma_verdict verdict;
+	struct pci_dev *client = dev_is_pci(dev) ? to_pci_dev(dev) :
+						   p2pdma_resolve(dev);
 
 	state->pgmap = pgmap;
-	state->map = PCI_P2PDMA_MAP_NOT_SUPPORTED;
-	if (!range || !client) {
-		dev_info_ratelimited(dev, "can't map peer-to-peer memory: %s\n",
-				     range ? "not a PCI function's DMA" :
-				     "its driver made its pages itself");
-		return;
-	}
-	verdict = p2pdma_map_verdict(range, dev, client, state->dir);
-	state->map = verdict.type;
-	state->bus_off = range->bus_offset;
-	if (verdict.type != PCI_P2PDMA_MAP_NOT_SUPPORTED)
-		return;
-	trace_p2pdma_verdict(range->p2pdma->pdev, client, &verdict);
-	p2pdma_log_refusal(range->p2pdma->pdev, client, &verdict);
+	if (range && client)
+		p2pdma_map_range(state, dev, range, client);
+	else
+		p2pdma_map_refused(state, dev, range, client, NULL);
 }
 
 /**

@@ -66,9 +66,9 @@ static void p2pdma_query_at(struct pci_p2pdma_query *query,
 static void p2pdma_query_pair(struct pci_p2pdma_query *query,
 			      struct pci_dev *provider, struct pci_dev *client)
 {
-	struct p2pdma_verdict verdict;
+	struct p2pdma_verdict verdict = p2pdma_judge(provider, &client->dev,
+						     client);
 
-	verdict = p2pdma_judge(provider, &client->dev, client);
 	query->type = p2pdma_query_type(verdict.type);
 	query->distance = verdict.distance;
 	query->reason = verdict.reason;

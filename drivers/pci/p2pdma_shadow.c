@@ -9,14 +9,17 @@
  * to one of them, and what the register holds then is kept:
  *
  *   acs_capabilities	ACS Capability register
- *   acs_ctrl		ACS Control register, with what quirks and the
- *			specification say of functions without the capability
+ *   acs_ctrl		ACS Control register, with what is hard-wired, and what
+ *			quirks and the specification say of functions without
+ *			the capability
  *   tlp_sizes		Max_Payload_Size and 10-Bit Tags
+ *   depth		not of a register: the number of bridges above
  *
  * A reset that clears a register also clears the function's bus numbers or
  * BARs: nothing reaches it until pci_restore_state(), which ends up here.
  */
 
+#include <linux/bitfield.h>
 #include <linux/delay.h>
 #include <linux/pci.h>
 #include <linux/spinlock.h>
@@ -45,8 +48,8 @@ static u16 p2pdma_read_sizes(struct pci_dev *dev)
 	    pcie_capability_read_dword(dev, PCI_EXP_DEVCAP2, &cap2) ||
 	    PCI_POSSIBLE_ERROR(ctrl) || PCI_POSSIBLE_ERROR(ctrl2) ||
 	    PCI_POSSIBLE_ERROR(cap2))
-		return P2PDMA_UNKNOWN;
-	sizes = ctrl & PCI_EXP_DEVCTL_PAYLOAD;
+		return 0;
+	sizes = 1 + FIELD_GET(PCI_EXP_DEVCTL_PAYLOAD, ctrl);
 	if (ctrl2 & DEVCTL2_TAG10_REQUESTER)
 		sizes |= P2PDMA_TAG10_REQUESTER;
 	if (cap2 & DEVCAP2_TAG10_COMPLETER)
@@ -115,7 +118,7 @@ void p2pdma_shadow_acs(struct pci_dev *dev)
 	raw_spin_lock_irqsave(&p2pdma_shadow_lock, flags);
 	acs = p2pdma_read_acs(dev);
 	WRITE_ONCE(dev->acs_capabilities, acs);
-	WRITE_ONCE(dev->acs_ctrl, acs >> 16);
+	WRITE_ONCE(dev->acs_ctrl, p2pdma_acs_in_effect(acs, acs >> 16));
 	raw_spin_unlock_irqrestore(&p2pdma_shadow_lock, flags);
 }
 
@@ -197,8 +200,13 @@ static u16 p2pdma_initial_ctrl(struct pci_dev *dev)
  */
 void p2pdma_shadow_init(struct pci_dev *dev)
 {
+	struct pci_dev *bridge = pci_upstream_bridge(dev);
+
+	dev->depth = bridge ? bridge->depth + 1 : 0;
 	if (pci_is_pcie(dev))
 		p2pdma_shadow_sizes(dev);
+	else
+		dev->tlp_sizes = P2PDMA_NO_TLPS;
 	if (!dev->acs_cap)
 		dev->acs_ctrl = p2pdma_initial_ctrl(dev);
 }
@@ -239,10 +247,9 @@ void p2pdma_shadow_write(struct pci_dev *dev, int pos, int size)
 
 static struct pci_dev *p2pdma_suspect;
 
-static bool p2pdma_differs(u16 shadow, u16 reg, u16 mask)
+static bool p2pdma_differs(u16 shadow, u16 reg, u16 unknown)
 {
-	return shadow != P2PDMA_UNKNOWN && reg != P2PDMA_UNKNOWN &&
-	       ((shadow ^ reg) & mask);
+	return shadow != unknown && reg != unknown && shadow != reg;
 }
 
 /* The quirk for IDT's switches turns Source Validation off for a moment. */
@@ -251,12 +258,16 @@ static bool p2pdma_is_stale(struct pci_dev *dev)
 	if (!pci_is_pcie(dev) || dev->block_cfg_access ||
 	    pci_channel_offline(dev) || dev->current_state > PCI_D3hot)
 		return false;
-	if (dev->acs_cap && p2pdma_differs(READ_ONCE(dev->acs_ctrl),
-					   p2pdma_read_acs(dev) >> 16,
-					   ~PCI_ACS_SV))
-		return true;
+	if (dev->acs_cap) {
+		u32 acs = p2pdma_read_acs(dev);
+		u16 ctrl = p2pdma_acs_in_effect(acs, acs >> 16);
+
+		if (p2pdma_differs(READ_ONCE(dev->acs_ctrl) | PCI_ACS_SV,
+				   ctrl | PCI_ACS_SV, P2PDMA_UNKNOWN))
+			return true;
+	}
 	return p2pdma_differs(READ_ONCE(dev->tlp_sizes), p2pdma_read_sizes(dev),
-			      ~0);
+			      0);
 }
 
 static void p2pdma_audit_work(struct work_struct *work)
@@ -274,7 +285,7 @@ static void p2pdma_audit_work(struct work_struct *work)
 		}
 		msleep(P2PDMA_AUDIT_MS);
 	}
-	smp_store_release(&p2pdma_suspect, NULL);
+	WRITE_ONCE(p2pdma_suspect, NULL);
 	pci_dev_put(dev);
 }
 

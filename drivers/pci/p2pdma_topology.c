@@ -23,6 +23,7 @@
 #include <linux/cc_platform.h>
 #include <linux/dma-mapping.h>
 #include <linux/iommu-dma.h>
+#include <linux/minmax.h>
 #include <linux/pci.h>
 
 #include "pci.h"
@@ -146,65 +147,54 @@ bool p2pdma_is_accelerator(u32 id)
  * @common: the nearest bridge above (or at) both, NULL if there is none
  * @provider_side: the last function below @common, or on the root bus
  * @client_side: the client's last function there
- * @hops: up from one and down to the other. Without a common bridge the root
- *	bus takes its place.
  */
 struct p2pdma_path {
 	struct pci_dev *common;
 	struct pci_dev *provider_side;
 	struct pci_dev *client_side;
-	unsigned int hops;
 };
 
-/*
- * In step, functions of equal depth meet at the common bridge; most pairs are
- * of equal depth. Else one arrives at the top first: what is left for the
- * other (@p_left or @c_left) is as long as its lead must be the second time.
- */
-static struct p2pdma_path p2pdma_find_path(struct pci_dev *provider,
-					   struct pci_dev *client,
-					   struct pci_dev *p_left,
-					   struct pci_dev *c_left)
+/* pci_upstream_bridge(), where no bridge leads to a root bus either */
+static __always_inline struct pci_dev *p2pdma_up(struct pci_dev *pdev)
 {
-	struct p2pdma_path path = {
-		.provider_side = provider,
-		.client_side = client,
-	};
-	struct pci_dev *p = provider, *c = client;
-
-	for (; p_left; p_left = pci_upstream_bridge(p_left), path.hops++) {
-		path.provider_side = p;
-		p = pci_upstream_bridge(p);
-	}
-	for (; c_left; c_left = pci_upstream_bridge(c_left), path.hops++) {
-		path.client_side = c;
-		c = pci_upstream_bridge(c);
-	}
-	while (p != c) {
-		if (!p || !c)
-			return p2pdma_find_path(provider, client, p, c);
-		path.provider_side = p;
-		path.client_side = c;
-		p = pci_upstream_bridge(p);
-		c = pci_upstream_bridge(c);
-		path.hops += 2;
-	}
-	path.common = p;
-	return path;
+	return pci_physfn(pdev)->bus->self;
 }
 
-/*
- * Controls in effect: a redirection that a port or function with ACS can't
- * control is hard-wired on, as the PCI core takes it (pci_acs_enabled()).
- */
-static u16 p2pdma_acs(struct pci_dev *pdev)
+static __always_inline struct p2pdma_path p2pdma_find_path(struct pci_dev *p,
+							   struct pci_dev *c)
 {
-	u16 ctrl = READ_ONCE(pdev->acs_ctrl);
+	struct pci_dev *provider_side = p, *client_side = c;
 
-	if (pdev->acs_cap)
-		ctrl |= ~READ_ONCE(pdev->acs_capabilities) &
-			(PCI_ACS_RR | PCI_ACS_CR);
-	return ctrl;
+	while (p->depth > c->depth) {
+		provider_side = p;
+		p = p2pdma_up(p);
+	}
+	while (c->depth > p->depth) {
+		client_side = c;
+		c = p2pdma_up(c);
+	}
+	while (p != c) {
+		provider_side = p;
+		client_side = c;
+		p = p2pdma_up(p);
+		c = p2pdma_up(c);
+	}
+	return (struct p2pdma_path){ p, provider_side, client_side };
+}
+
+/* Up from one and down to the other; without @common by way of the root bus */
+static __always_inline unsigned int p2pdma_hops(struct pci_dev *provider,
+						struct pci_dev *client,
+						struct pci_dev *common)
+{
+	int top = common ? common->depth : -1;
+
+	return provider->depth + client->depth - 2 * top;
+}
+
+static __always_inline u16 p2pdma_acs(struct pci_dev *pdev)
+{
+	return READ_ONCE(pdev->acs_ctrl);
 }
 
 /* The rules */
@@ -227,7 +217,7 @@ static struct p2pdma_verdict p2pdma_direct(unsigned int hops,
 }
 
 /* Optional for a root complex (sec 1.3.1): only where it is known to route */
-static struct p2pdma_verdict p2pdma_through_host(const struct p2pdma_path *path,
+static struct p2pdma_verdict p2pdma_through_host(unsigned int hops,
 						 struct pci_dev *provider,
 						 struct pci_dev *client,
 						 enum p2pdma_reason reason,
@@ -250,28 +240,28 @@ static struct p2pdma_verdict p2pdma_through_host(const struct p2pdma_path *path,
 	if (!(routes & P2PDMA_HOST_READ))
 		reason = P2PDMA_WRITES_ONLY;
 	return (struct p2pdma_verdict){
-		PCI_P2PDMA_MAP_THRU_HOST_BRIDGE, path->hops, reason, at
+		PCI_P2PDMA_MAP_THRU_HOST_BRIDGE, hops, reason, at
 	};
 }
 
 /* No bridge is above both: the paths part on root buses. */
-static struct p2pdma_verdict p2pdma_at_root(const struct p2pdma_path *path,
-					    struct pci_dev *provider,
-					    struct pci_dev *client)
+static struct p2pdma_verdict p2pdma_at_root(struct pci_dev *provider,
+					    struct pci_dev *client,
+					    struct pci_dev *client_side,
+					    unsigned int hops)
 {
 	struct pci_host_bridge *host = p2pdma_host_of(provider);
-	struct pci_dev *side = path->client_side;
-	u16 acs = p2pdma_acs(side);
+	u16 acs = p2pdma_acs(client_side);
 
 	if (host == p2pdma_host_of(client) &&
 	    READ_ONCE(host->p2pdma) & P2PDMA_HOST_CONVENTIONAL)
-		return p2pdma_direct(path->hops, P2PDMA_CONVENTIONAL, side);
+		return p2pdma_direct(hops, P2PDMA_CONVENTIONAL, client_side);
 	if (acs == P2PDMA_UNKNOWN)
-		return p2pdma_refuse(P2PDMA_ACS_UNKNOWN, side);
+		return p2pdma_refuse(P2PDMA_ACS_UNKNOWN, client_side);
 	if ((acs & (PCI_ACS_RR | PCI_ACS_EC)) == PCI_ACS_EC)
-		return p2pdma_refuse(P2PDMA_ACS_EGRESS, side);
-	return p2pdma_through_host(path, provider, client, P2PDMA_ROOT_COMPLEX,
-				   side);
+		return p2pdma_refuse(P2PDMA_ACS_EGRESS, client_side);
+	return p2pdma_through_host(hops, provider, client, P2PDMA_ROOT_COMPLEX,
+				   client_side);
 }
 
 /*
@@ -279,19 +269,21 @@ static struct p2pdma_verdict p2pdma_at_root(const struct p2pdma_path *path,
  * bridge itself. What untranslated requests pass on their way to it is decided
  * by the enhanced controls only.
  */
-static struct p2pdma_verdict p2pdma_to_bridge(const struct p2pdma_path *path,
-					      struct pci_dev *lower)
+static struct p2pdma_verdict p2pdma_to_bridge(struct pci_dev *lower,
+					      struct pci_dev *bridge,
+					      unsigned int hops)
 {
-	struct pci_dev *bridge = lower;
+	u16 acs;
 
 	do {
-		bridge = pci_upstream_bridge(bridge);
-		if (p2pdma_acs(bridge) == P2PDMA_UNKNOWN)
-			return p2pdma_refuse(P2PDMA_ACS_UNKNOWN, bridge);
-		if (p2pdma_acs(bridge) & P2PDMA_ACS_CTRL_ENHANCED)
-			return p2pdma_refuse(P2PDMA_ACS_ENHANCED, bridge);
-	} while (bridge != path->common);
-	return p2pdma_direct(path->hops, P2PDMA_COMMON_BRIDGE, bridge);
+		lower = p2pdma_up(lower);
+		acs = p2pdma_acs(lower);
+		if (acs == P2PDMA_UNKNOWN)
+			return p2pdma_refuse(P2PDMA_ACS_UNKNOWN, lower);
+		if (acs & P2PDMA_ACS_CTRL_ENHANCED)
+			return p2pdma_refuse(P2PDMA_ACS_ENHANCED, lower);
+	} while (lower != bridge);
+	return p2pdma_direct(hops, P2PDMA_COMMON_BRIDGE, bridge);
 }
 
 /*
@@ -303,7 +295,7 @@ static struct p2pdma_verdict p2pdma_to_bridge(const struct p2pdma_path *path,
  */
 static struct pci_dev *p2pdma_find_turn(struct pci_dev *bridge)
 {
-	for (; bridge; bridge = pci_upstream_bridge(bridge)) {
+	for (; bridge; bridge = p2pdma_up(bridge)) {
 		u16 acs = p2pdma_acs(bridge);
 
 		if (pci_is_pcie(bridge) &&
@@ -316,57 +308,37 @@ static struct pci_dev *p2pdma_find_turn(struct pci_dev *bridge)
 }
 
 /*
- * @requests or else completions are redirected. Requests that an IOMMU
- * translates carry other addresses, which no port on the way claims;
+ * ACS of the two sides, read once, doesn't let all pass. Requests that an IOMMU
+ * translates carry other addresses, which no port on the way up claims;
  * completions are routed by ID.
  */
-static struct p2pdma_verdict p2pdma_redirected(const struct p2pdma_path *path,
-					       struct pci_dev *provider,
+static struct p2pdma_verdict p2pdma_redirected(struct pci_dev *provider,
 					       struct pci_dev *client,
-					       bool requests, bool completions)
+					       u16 client_acs, u16 provider_acs)
 {
+	struct p2pdma_path path = p2pdma_find_path(provider, client);
+	bool requests = client_acs & PCI_ACS_RR;
+	bool completions = provider_acs & PCI_ACS_CR;
 	struct pci_dev *turn = NULL;
 
+	if (client_acs == P2PDMA_UNKNOWN)
+		return p2pdma_refuse(P2PDMA_ACS_UNKNOWN, path.client_side);
+	if (provider_acs == P2PDMA_UNKNOWN)
+		return p2pdma_refuse(P2PDMA_ACS_UNKNOWN, path.provider_side);
+	if (!requests && client_acs & PCI_ACS_EC)
+		return p2pdma_refuse(P2PDMA_ACS_EGRESS, path.client_side);
 	if (completions || !use_dma_iommu(&client->dev))
-		turn = p2pdma_find_turn(path->common);
+		turn = p2pdma_find_turn(path.common);
 	if (turn)
 		return p2pdma_refuse(p2pdma_acs(turn) == P2PDMA_UNKNOWN ?
 				     P2PDMA_ACS_UNKNOWN :
 				     P2PDMA_NO_UPSTREAM_FORWARDING, turn);
-	if (requests)
-		return p2pdma_through_host(path, provider, client,
-					   P2PDMA_ACS_REQ_REDIR,
-					   path->client_side);
-	return p2pdma_through_host(path, provider, client,
-				   P2PDMA_ACS_CMPLT_REDIR,
-				   path->provider_side);
-}
-
-/*
- * Both sides are on the secondary bus of the common bridge. On a conventional
- * bus they have no ACS: all functions on it hear each other.
- */
-static struct p2pdma_verdict p2pdma_below_bridge(const struct p2pdma_path *path,
-						 struct pci_dev *provider,
-						 struct pci_dev *client)
-{
-	u16 client_acs = p2pdma_acs(path->client_side);
-	u16 provider_acs = p2pdma_acs(path->provider_side);
-	bool requests = client_acs & PCI_ACS_RR;
-	bool completions = provider_acs & PCI_ACS_CR;
-
-	if (client_acs == P2PDMA_UNKNOWN)
-		return p2pdma_refuse(P2PDMA_ACS_UNKNOWN, path->client_side);
-	if (provider_acs == P2PDMA_UNKNOWN)
-		return p2pdma_refuse(P2PDMA_ACS_UNKNOWN, path->provider_side);
-	if (!requests && client_acs & PCI_ACS_EC)
-		return p2pdma_refuse(P2PDMA_ACS_EGRESS, path->client_side);
-	if (requests || completions)
-		return p2pdma_redirected(path, provider, client, requests,
-					 completions);
-	return p2pdma_direct(path->hops, pcie_downstream_port(path->common) ?
-			     P2PDMA_MULTI_FUNCTION : P2PDMA_COMMON_BRIDGE,
-			     path->common);
+	return p2pdma_through_host(p2pdma_hops(provider, client, path.common),
+				   provider, client,
+				   requests ? P2PDMA_ACS_REQ_REDIR :
+					      P2PDMA_ACS_CMPLT_REDIR,
+				   requests ? path.client_side :
+					      path.provider_side);
 }
 
 /**
@@ -381,7 +353,9 @@ static struct p2pdma_verdict p2pdma_below_bridge(const struct p2pdma_path *path,
 struct p2pdma_verdict p2pdma_verdict(struct pci_dev *provider,
 				     struct pci_dev *client)
 {
+	u16 client_acs, provider_acs;
 	struct p2pdma_path path;
+	unsigned int hops;
 
 	if (provider == client)
 		return p2pdma_direct(0, P2PDMA_SAME_FUNCTION, provider);
@@ -389,62 +363,62 @@ struct p2pdma_verdict p2pdma_verdict(struct pci_dev *provider,
 		return p2pdma_refuse(P2PDMA_UNTRUSTED, provider);
 	if (client->untrusted)
 		return p2pdma_refuse(P2PDMA_UNTRUSTED, client);
-	path = p2pdma_find_path(provider, client, NULL, NULL);
+	path = p2pdma_find_path(provider, client);
+	hops = p2pdma_hops(provider, client, path.common);
 	if (!path.common)
-		return p2pdma_at_root(&path, provider, client);
+		return p2pdma_at_root(provider, client, path.client_side, hops);
 	if (path.common == provider)
-		return p2pdma_to_bridge(&path, client);
+		return p2pdma_to_bridge(client, provider, hops);
 	if (path.common == client)
-		return p2pdma_to_bridge(&path, provider);
-	return p2pdma_below_bridge(&path, provider, client);
+		return p2pdma_to_bridge(provider, client, hops);
+	/*
+	 * Both sides are on the secondary bus of the common bridge. Unknown
+	 * words have all bits set. On a conventional bus there is no ACS: all
+	 * functions on it hear each other.
+	 */
+	client_acs = p2pdma_acs(path.client_side);
+	provider_acs = p2pdma_acs(path.provider_side);
+	if (client_acs & (PCI_ACS_RR | PCI_ACS_EC) || provider_acs & PCI_ACS_CR)
+		return p2pdma_redirected(provider, client, client_acs,
+					 provider_acs);
+	return p2pdma_direct(hops, pcie_downstream_port(path.common) ?
+			     P2PDMA_MULTI_FUNCTION : P2PDMA_COMMON_BRIDGE,
+			     path.common);
 }
 
 /* Sizes */
+
+/* Device Control of a virtual function is its physical function's. */
+static __always_inline u16 p2pdma_sizes(struct pci_dev *pdev)
+{
+	return READ_ONCE(pci_physfn(pdev)->tlp_sizes);
+}
 
 /*
  * The function that makes and takes packets: of conventional PCI it is a bridge
  * above. NULL if there is none before the common bridge @end.
  */
-static struct pci_dev *p2pdma_tlp_end(struct pci_dev *pdev, struct pci_dev *end)
+static __always_inline struct pci_dev *p2pdma_tlp_end(struct pci_dev *pdev,
+						      struct pci_dev *end)
 {
-	while (pdev && !pci_is_pcie(pdev)) {
-		struct pci_dev *bridge = pci_upstream_bridge(pdev);
+	while (pdev && (p2pdma_sizes(pdev) & P2PDMA_PAYLOAD) == P2PDMA_NO_TLPS) {
+		struct pci_dev *bridge = p2pdma_up(pdev);
 
 		pdev = pdev == end || bridge == end ? NULL : bridge;
 	}
 	return pdev;
 }
 
-/* Device Control of a virtual function is its physical function's. */
-static u16 p2pdma_sizes(struct pci_dev *pdev)
+/* The first bridge above @pdev, before @end, that takes less; NULL if none */
+static __always_inline struct pci_dev *p2pdma_narrow(struct pci_dev *pdev,
+						     struct pci_dev *end,
+						     u16 payload)
 {
-	return READ_ONCE(pci_physfn(pdev)->tlp_sizes);
-}
-
-static u16 p2pdma_payload(struct pci_dev *pdev)
-{
-	return p2pdma_sizes(pdev) & P2PDMA_PAYLOAD;
-}
-
-static bool p2pdma_is_smaller(struct pci_dev *pdev, u16 payload)
-{
-	return pci_is_pcie(pdev) && (p2pdma_sizes(pdev) == P2PDMA_UNKNOWN ||
-				     p2pdma_payload(pdev) < payload);
-}
-
-/*
- * The first function from @pdev on that takes less, before the bridge @end is
- * reached; @pdev itself may be that bridge. NULL if none.
- */
-static struct pci_dev *p2pdma_find_smaller(struct pci_dev *pdev,
-					   struct pci_dev *end, u16 payload)
-{
-	for (; pdev; pdev = pci_upstream_bridge(pdev)) {
-		if (p2pdma_is_smaller(pdev, payload))
+	if (!pdev || pdev == end)
+		return NULL;
+	for (pdev = p2pdma_up(pdev); pdev != end; pdev = p2pdma_up(pdev))
+		if ((READ_ONCE(pdev->tlp_sizes) & P2PDMA_PAYLOAD) < payload)
 			return pdev;
-		if (pdev == end || pci_upstream_bridge(pdev) == end)
-			break;
-	}
 	return NULL;
 }
 
@@ -464,7 +438,7 @@ void p2pdma_check_sizes(struct p2pdma_verdict *verdict,
 			struct pci_dev *provider, struct pci_dev *client)
 {
 	struct pci_dev *end = NULL, *small, *p, *c;
-	u16 payload;
+	u16 p_sizes, c_sizes, payload;
 
 	if (verdict->type == PCI_P2PDMA_MAP_NOT_SUPPORTED || provider == client)
 		return;
@@ -473,17 +447,21 @@ void p2pdma_check_sizes(struct p2pdma_verdict *verdict,
 		end = verdict->at;
 	p = p2pdma_tlp_end(provider, end);
 	c = p2pdma_tlp_end(client, end);
-	payload = max(p ? p2pdma_payload(p) : 0, c ? p2pdma_payload(c) : 0);
-	small = p2pdma_find_smaller(c, end, payload);
-	if (!small)
-		small = p2pdma_find_smaller(p, end, payload);
-	if (small) {
-		*verdict = p2pdma_refuse(P2PDMA_PAYLOAD_SIZE, small);
-		return;
+	p_sizes = p ? p2pdma_sizes(p) : P2PDMA_NO_TLPS;
+	c_sizes = c ? p2pdma_sizes(c) : P2PDMA_NO_TLPS;
+	/* Only the smaller size arrives everywhere, if it is known. */
+	payload = min(p_sizes & P2PDMA_PAYLOAD, c_sizes & P2PDMA_PAYLOAD);
+	if (!payload || (p && c && (p_sizes ^ c_sizes) & P2PDMA_PAYLOAD)) {
+		small = (p_sizes & P2PDMA_PAYLOAD) == payload ? p : c;
+	} else {
+		small = p2pdma_narrow(c, end, payload);
+		if (!small)
+			small = p2pdma_narrow(p, end, payload);
 	}
-	if (p && c && !c->is_virtfn &&
-	    p2pdma_sizes(c) & P2PDMA_TAG10_REQUESTER &&
-	    !(p2pdma_sizes(p) & P2PDMA_TAG10_COMPLETER))
+	if (small)
+		*verdict = p2pdma_refuse(P2PDMA_PAYLOAD_SIZE, small);
+	else if (c_sizes & P2PDMA_TAG10_REQUESTER && p && !c->is_virtfn &&
+		 !(p_sizes & P2PDMA_TAG10_COMPLETER))
 		*verdict = p2pdma_refuse(P2PDMA_TAG_SIZE, provider);
 }
 
@@ -502,11 +480,9 @@ void p2pdma_check_sizes(struct p2pdma_verdict *verdict,
 int p2pdma_redirectors(struct pci_dev *provider, struct pci_dev *client,
 		       struct pci_dev *at[2])
 {
-	struct p2pdma_path path = p2pdma_find_path(provider, client, NULL,
-						   NULL);
-	const u16 requests = PCI_ACS_RR | PCI_ACS_EC;
+	static const u16 bits[] = { PCI_ACS_RR | PCI_ACS_EC, PCI_ACS_CR };
+	struct p2pdma_path path = p2pdma_find_path(provider, client);
 	struct pci_dev *side[] = { path.client_side, path.provider_side };
-	u16 bits[] = { requests, PCI_ACS_CR };
 	int i, nr = 0;
 
 	for (i = 0; i < ARRAY_SIZE(side); i++) {

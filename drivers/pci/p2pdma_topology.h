@@ -89,13 +89,17 @@ struct p2pdma_verdict {
 	struct pci_dev *at;
 };
 
-/* pci_dev::acs_ctrl, ::tlp_sizes: all ones, which no such register holds */
+/* pci_dev::acs_ctrl: all ones, which no such register holds */
 #define P2PDMA_UNKNOWN		0xffff
 
-/* pci_dev::tlp_sizes: Max_Payload_Size where Device Control has it, and tags */
-#define P2PDMA_PAYLOAD		PCI_EXP_DEVCTL_PAYLOAD
-#define P2PDMA_TAG10_REQUESTER	0x0001	/* uses 10-Bit Tags */
-#define P2PDMA_TAG10_COMPLETER	0x0002	/* supports them */
+/*
+ * pci_dev::tlp_sizes: Max_Payload_Size as Device Control has it, plus 1, or 0
+ * if it is unknown; and tags
+ */
+#define P2PDMA_PAYLOAD		0x0007
+#define P2PDMA_NO_TLPS		0x0007	/* not PCI Express */
+#define P2PDMA_TAG10_REQUESTER	0x0008	/* uses 10-Bit Tags */
+#define P2PDMA_TAG10_COMPLETER	0x0010	/* supports them */
 
 /*
  * pci_host_bridge::p2pdma, what is known of a root complex: the identity of
@@ -128,6 +132,15 @@ static inline void p2pdma_shadow_audit(struct pci_dev *dev) { }
 static inline struct pci_host_bridge *p2pdma_host_of(struct pci_dev *pdev)
 {
 	return pci_find_host_bridge(pci_physfn(pdev)->bus);
+}
+
+/*
+ * ACS controls in effect: a redirection that a port or function with ACS can't
+ * control is hard-wired on, as the PCI core takes it (pci_acs_enabled()).
+ */
+static inline u16 p2pdma_acs_in_effect(u16 capabilities, u16 ctrl)
+{
+	return ctrl | (~capabilities & (PCI_ACS_RR | PCI_ACS_CR));
 }
 
 struct p2pdma_verdict p2pdma_verdict(struct pci_dev *provider,

@@ -24,6 +24,11 @@
 
 #include "p2pdma_fabric.h"
 
+/* The verdict isn't exported. Its source stands alone, so it is compiled here. */
+#ifdef HAVE_CLIENT_LISTS
+#include "p2pdma_topology.c"
+#endif
+
 #define DEV(slot)	PCI_DEVFN(slot, 0)
 #define RUNS		15
 #define MANY		64
@@ -149,21 +154,12 @@ static void find_list(struct bench *b)
 	pci_dev_put(pci_p2pmem_find(&b->clients));
 }
 
-static void map_unasked(struct bench *b)
+static void verdict(struct bench *b)
 {
-	struct pci_p2pdma_map_state state = {};
+	struct p2pdma_verdict v = p2pdma_verdict(b->provider,
+						 to_pci_dev(b->client[0]));
 
-	pci_p2pdma_map_segment(&state, b->client[0], &b->sg);
-}
-
-static void map_asked(struct bench *b)
-{
-	struct pci_p2pdma_map_state state = {
-		.pgmap = sg_page(&b->sg)->pgmap,
-		.map = PCI_P2PDMA_MAP_BUS_ADDR,
-	};
-
-	pci_p2pdma_map_segment(&state, b->client[0], &b->sg);
+	barrier_data(&v);
 }
 
 static void distance_list(struct bench *b)
@@ -321,9 +317,7 @@ static int bench_pairs(struct bench *b)
 	sg_init_one(&b->sg, b->page, PAGE_SIZE);
 	row("dma_map_sg, one entry, known pair", map_one, b);
 #ifdef HAVE_CLIENT_LISTS
-	pr_info("row map type of a known pair = %llu\n",
-		measure(b, nothing, map_unasked, nothing) -
-		measure(b, nothing, map_asked, nothing));
+	row("verdict, one switch", verdict, b);
 #endif
 	pci_free_p2pmem(b->provider, b->page, PAGE_SIZE);
 	row_of("alloc a page, empty pool", b, nothing, alloc_page_p2p,
@@ -331,6 +325,44 @@ static int bench_pairs(struct bench *b)
 	row_of("free a page", b, alloc_page_p2p, free_page_p2p, nothing);
 	return bench_map_many(b);
 }
+
+#ifdef HAVE_CLIENT_LISTS
+#define DEPTH 8
+
+/* Two endpoints, each so many functions below their common bridge */
+static int bench_deep(void)
+{
+	struct fabric_node deep[2 + 2 * DEPTH] = {
+		[0] = { FABRIC_ROOT_BUS, FABRIC_ROOT_PORT, DEV(1) },
+		[1] = { 0, FABRIC_UPSTREAM, DEV(0) },
+	};
+	struct bench b = {};
+	int side, i;
+
+	for (side = 0; side < 2; side++) {
+		for (i = 0; i < DEPTH; i++)
+			deep[2 + side * DEPTH + i] = (struct fabric_node){
+				i ? 1 + side * DEPTH + i : 1,
+				i == DEPTH - 1 ? FABRIC_ENDPOINT :
+				i % 2 ? FABRIC_UPSTREAM : FABRIC_DOWNSTREAM,
+				i ? DEV(0) : DEV(side), true,
+			};
+	}
+	b.fabric = fabric_create(deep, ARRAY_SIZE(deep), 0, 0x1000);
+	if (!b.fabric)
+		return -ENOMEM;
+	b.provider = fabric_dev(b.fabric, 1 + DEPTH);
+	b.client[0] = &fabric_dev(b.fabric, 1 + 2 * DEPTH)->dev;
+	row("verdict, depth 8", verdict, &b);
+	fabric_destroy(b.fabric);
+	return 0;
+}
+#else
+static int bench_deep(void)
+{
+	return 0;
+}
+#endif
 
 static int bench_few(void)
 {
@@ -624,6 +656,8 @@ static int __init bench_init(void)
 		error = bench_contention();
 	} else {
 		error = bench_few();
+		if (!error)
+			error = bench_deep();
 		if (!error)
 			error = bench_many();
 		if (!error)

@@ -20,14 +20,18 @@ POOLS = [f"{size}, {fill} % {shape}"
                              ("50.0", "fragmented")]]
 # Instructions at most
 AIMS = {
+    **{f"find_many, {nr:4} functions": 1588 for nr in [12, 108, 1000, 4096]},
     "find,   12 functions": 2000,
     "find,  108 functions": 2000,
     "find, 1000 functions": 2000,
     "find, 4096 functions": 2000,
     "find, 64 providers": 40000,
     "distance, one switch": 400,
-    "map type of a known pair": 40,
-    "dma_map_sg, 256 entries, known pair": 15000,
+    "distance_many, one switch": 400,
+    "find_many, 64 providers": 21055,
+    "verdict, one switch": 120,
+    "dma_map_sg, one entry, known pair": 250,
+    "dma_map_sg, 256 entries, known pair": 9000,
     "alloc a page, empty pool": 350,
     "free a page": 150,
     **{f"alloc a page, {pool}": 350 for pool in POOLS},

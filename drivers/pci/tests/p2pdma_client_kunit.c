@@ -11,7 +11,9 @@
 #include <linux/kthread.h>
 #include <linux/pci.h>
 #include <linux/pci-p2pdma.h>
+#include <linux/rwsem.h>
 
+#include "../pci.h"
 #include "../p2pdma.h"
 #include "p2pdma_fabric.h"
 
@@ -507,6 +509,110 @@ static void found_while_published(struct kunit *test)
 	}
 }
 
+/* Three parties: each takes what the next one waits for, if lists take locks. */
+struct parties {
+	struct client_test *t;
+	struct completion walking;
+	struct completion asked;
+	struct completion walked;
+	struct completion removed;
+	int distance;
+};
+
+/* As error recovery walks: device_lock under pci_bus_sem */
+static int lock_a(struct pci_dev *pdev, void *data)
+{
+	struct parties *p = data;
+
+	if (pdev != p->t->pdev[A])
+		return 0;
+	complete(&p->walking);
+	device_lock(&pdev->dev);
+	device_unlock(&pdev->dev);
+	return 0;
+}
+
+static int walk_run(void *data)
+{
+	struct parties *p = data;
+
+	pci_walk_bus(p->t->pdev[A]->bus, lock_a, p);
+	complete(&p->walked);
+	return 0;
+}
+
+/* As hot plug does: waits for pci_bus_sem, and then no reader gets it */
+static int remove_run(void *data)
+{
+	struct parties *p = data;
+
+	pci_stop_and_remove_bus_device_locked(p->t->pdev[C]);
+	complete(&p->removed);
+	return 0;
+}
+
+static int ask_run(void *data)
+{
+	struct parties *p = data;
+	struct device *dev = &p->t->pdev[A]->dev;
+
+	p->distance = pci_p2pdma_distance_many(p->t->pdev[P1], &dev, 1, true);
+	complete_all(&p->asked);
+	return 0;
+}
+
+static void run_party(struct kunit *test, int (*run)(void *data),
+		      struct parties *p)
+{
+	struct task_struct *task = kthread_run(run, p, "p2pdma-party");
+
+	KUNIT_EXPECT_FALSE(test, IS_ERR(task));
+}
+
+/* Until the party that removes a function waits for the one that walks */
+static bool is_contended(void)
+{
+	int i;
+
+	for (i = 0; i < 1000 && !rwsem_is_contended(&pci_bus_sem); i++)
+		msleep(20);
+	return i < 1000;
+}
+
+/*
+ * A probe function holds device_lock and asks, while error recovery walks the
+ * bus and a function is removed. The one that asks takes no lock that the
+ * others hold.
+ */
+static void asked_while_recovering(struct kunit *test)
+{
+	struct client_test *t = test->priv;
+	struct parties p = { .t = t };
+
+	init_completion(&p.walking);
+	init_completion(&p.asked);
+	init_completion(&p.walked);
+	init_completion(&p.removed);
+	pci_dev_get(t->pdev[C]);
+	device_lock(&t->pdev[A]->dev);
+	run_party(test, walk_run, &p);
+	wait_for_completion(&p.walking);
+	run_party(test, remove_run, &p);
+	KUNIT_EXPECT_TRUE(test, is_contended());
+	run_party(test, ask_run, &p);
+	KUNIT_EXPECT_NE(test, wait_for_completion_timeout(&p.asked, 20 * HZ),
+			0);
+	device_unlock(&t->pdev[A]->dev);
+	wait_for_completion(&p.walked);
+	wait_for_completion(&p.removed);
+	wait_for_completion(&p.asked);
+	KUNIT_EXPECT_EQ(test, p.distance, 4);
+	KUNIT_EXPECT_EQ(test, fabric_refs(t->pdev[C]), 1);
+	pci_dev_put(t->pdev[C]);
+	t->pdev[C] = NULL;
+	t->refs[RP2] = fabric_refs(t->pdev[RP2]);
+}
+
 struct enable_case {
 	const char *page;
 	int error;
@@ -580,6 +686,7 @@ static struct kunit_case p2pdma_client_cases[] = {
 	KUNIT_CASE(find_spreads),
 	KUNIT_CASE(provider_unbound),
 	KUNIT_CASE(found_while_published),
+	KUNIT_CASE(asked_while_recovering),
 	KUNIT_CASE(attribute_text),
 	{}
 };

@@ -535,17 +535,6 @@ void fabric_set_tags(struct fabric *fabric, int node, bool requester)
 				   requester ? TAG10_REQUESTER : 0);
 }
 
-/* What is known of the root complex; see P2PDMA_HOST_ID and below. */
-void fabric_set_host(struct fabric *fabric, u64 host)
-{
-	WRITE_ONCE(to_pci_host_bridge(fabric->bus->bridge)->p2pdma, host);
-}
-
-u64 fabric_host(struct fabric *fabric)
-{
-	return READ_ONCE(to_pci_host_bridge(fabric->bus->bridge)->p2pdma);
-}
-
 void fabric_set_bar(struct pci_dev *pdev, int bar, u64 offset, u64 size)
 {
 	fabric_set_resource(&pdev->resource[bar], IORESOURCE_MEM,

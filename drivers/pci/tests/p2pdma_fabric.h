@@ -115,9 +115,6 @@ void fabric_set_unreadable(struct fabric *fabric, int node, bool unreadable);
 void fabric_set_mps(struct fabric *fabric, int node, int mps);
 void fabric_set_tags(struct fabric *fabric, int node, bool requester);
 
-void fabric_set_host(struct fabric *fabric, u64 host);
-u64 fabric_host(struct fabric *fabric);
-
 void fabric_set_bar(struct pci_dev *pdev, int bar, u64 offset, u64 size);
 void fabric_set_odd_bar(struct pci_dev *pdev, int bar, unsigned long flags,
 			u64 size);
@@ -138,6 +135,10 @@ struct fabric *fabric_setup_failing(struct kunit *test,
 /* ... or before it does */
 void fabric_drop(struct kunit *test, struct fabric *fabric);
 int fabric_refs(struct pci_dev *pdev);
+
+/* What is known of the root complex; see P2PDMA_HOST_ID and below. */
+void fabric_set_host(struct fabric *fabric, u64 host);
+u64 fabric_host(struct fabric *fabric);
 
 /* The part of a driver's bind and unbind that matters here: its devres */
 void fabric_bind(struct kunit *test, struct pci_dev *pdev);

@@ -8,6 +8,7 @@
 #include <linux/device.h>
 #include <linux/pci.h>
 
+#include "../pci.h"
 #include "p2pdma_fabric.h"
 
 /* Above what firmware describes, and above what a VMD takes */
@@ -117,6 +118,21 @@ static bool fabric_is_it(struct kunit *test, struct kunit_resource *res,
 void fabric_drop(struct kunit *test, struct fabric *fabric)
 {
 	kunit_destroy_resource(test, fabric_is_it, fabric);
+}
+
+static struct pci_host_bridge *fabric_host_bridge(struct fabric *fabric)
+{
+	return pci_find_host_bridge(fabric_dev(fabric, 0)->bus);
+}
+
+void fabric_set_host(struct fabric *fabric, u64 host)
+{
+	WRITE_ONCE(fabric_host_bridge(fabric)->p2pdma, host);
+}
+
+u64 fabric_host(struct fabric *fabric)
+{
+	return READ_ONCE(fabric_host_bridge(fabric)->p2pdma);
 }
 
 int fabric_refs(struct pci_dev *pdev)

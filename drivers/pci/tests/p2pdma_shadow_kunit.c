@@ -184,9 +184,9 @@ static void sizes_followed(struct kunit *test)
 	u16 ctrl2 = 0;
 
 	KUNIT_EXPECT_EQ(test, pcie_set_mps(c, 512), 0);
-	KUNIT_EXPECT_EQ(test, c->tlp_sizes & P2PDMA_PAYLOAD, 2 << 5);
+	KUNIT_EXPECT_EQ(test, c->tlp_sizes & P2PDMA_PAYLOAD, 3);
 	fabric_set_mps(f, C, 128);
-	KUNIT_EXPECT_EQ(test, c->tlp_sizes & P2PDMA_PAYLOAD, 0);
+	KUNIT_EXPECT_EQ(test, c->tlp_sizes & P2PDMA_PAYLOAD, 1);
 	KUNIT_EXPECT_TRUE(test, c->tlp_sizes & P2PDMA_TAG10_COMPLETER);
 	KUNIT_EXPECT_FALSE(test, c->tlp_sizes & P2PDMA_TAG10_REQUESTER);
 	fabric_set_tags(f, C, true);

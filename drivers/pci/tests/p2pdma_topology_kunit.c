@@ -622,10 +622,10 @@ struct host_case {
 #define HOST		PCI_CLASS_BRIDGE_HOST
 #define PERIPHERAL	PCI_CLASS_SYSTEM_OTHER
 #define ACCELERATOR(id) \
-	{ "accelerator " #id, id << 16 | 0x8086, PERIPHERAL, DEV(0), \
+	{ "accelerator " #id, (id) << 16 | 0x8086, PERIPHERAL, DEV(0), \
 	  FABRIC_RC_ENDPOINT, THRU_HOST, THRU_HOST, true }
 #define SAME(id, vendor) \
-	{ #vendor ":" #id, id << 16 | vendor, HOST, DEV(0), FABRIC_PCI, \
+	{ #vendor ":" #id, (id) << 16 | (vendor), HOST, DEV(0), FABRIC_PCI, \
 	  THRU_HOST, REFUSED }
 
 static const struct host_case host_cases[] = {
@@ -781,7 +781,7 @@ static void payload_sizes(struct kunit *test)
 	expect_sizes(test, f, A, B, P2PDMA_COMMON_BRIDGE, UP);
 	fabric_set_mps(f, A, 512);
 	expect_sizes(test, f, A, B, P2PDMA_PAYLOAD_SIZE, B);
-	expect_sizes(test, f, B, A, P2PDMA_PAYLOAD_SIZE, DP0);
+	expect_sizes(test, f, B, A, P2PDMA_PAYLOAD_SIZE, B);
 	fabric_set_mps(f, B, 512);
 	expect_sizes(test, f, A, B, P2PDMA_PAYLOAD_SIZE, DP1);
 	fabric_set_mps(f, DP1, 512);

@@ -47,7 +47,6 @@
 		{ PCI_P2PDMA_REASON_TAG_SIZE, "tag-size" },		\
 		{ PCI_P2PDMA_REASON_REMOVED, "removed" })
 
-
 struct p2pdma_verdict;
 
 /* Judged for a list, an array or a query; of mappings only refusals */

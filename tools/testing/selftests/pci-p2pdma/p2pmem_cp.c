@@ -9,6 +9,8 @@
  *                                        to FILE what is there then
  *   p2pmem_cp mark DRIVE N               read one sector, N before the last:
  *                                        a line in a trace of the drive
+ *   p2pmem_cp ask PROVIDER CLIENT        ask the kernel, and nothing else: exit
+ *                                        status 0, reached, or 1, not reached
  *
  * The buffer is a user mapping, and the drives' I/O is O_DIRECT. In a kernel
  * that has no user mappings of p2pmem, the module p2pdma_copy has the buffer,
@@ -283,6 +285,21 @@ static int mark(const char *drive, unsigned long n)
 	return 0;
 }
 
+static int ask(const char *provider, const char *client)
+{
+	int fd = open("/dev/pci_p2pdma", O_RDONLY);
+	struct pci_p2pdma_query query = { 0 };
+
+	if (!p2pmem_address(provider, &query.provider) ||
+	    !p2pmem_address(client, &query.client))
+		errx(2, "%s, %s: not two addresses", provider, client);
+	if (fd < 0 || ioctl(fd, PCI_P2PDMA_IOC_QUERY, &query))
+		err(2, "/dev/pci_p2pdma");
+	printf("# type %u, %u hops, reason %u\n", query.type, query.distance,
+	       query.reason);
+	return query.type == PCI_P2PDMA_TYPE_NOT_SUPPORTED;
+}
+
 int main(int argc, char **argv)
 {
 	if (argc == 4 && !strcmp(argv[1], "fill"))
@@ -293,6 +310,9 @@ int main(int argc, char **argv)
 		return read_only(argv[2], atol(argv[3]) * MIB, argv[4], argv[5]);
 	if (argc == 4 && !strcmp(argv[1], "mark"))
 		return mark(argv[2], atol(argv[3]));
+	if (argc == 4 && !strcmp(argv[1], "ask"))
+		return ask(argv[2], argv[3]);
 	errx(2, "usage: p2pmem_cp fill DRIVE MIB | copy SOURCE TARGET MIB [BDF] |\n"
-		"                  read DRIVE MIB BDF FILE | mark DRIVE N");
+		"                  read DRIVE MIB BDF FILE | mark DRIVE N |\n"
+		"                  ask PROVIDER CLIENT");
 }

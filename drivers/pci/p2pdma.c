@@ -663,7 +663,7 @@ EXPORT_SYMBOL_GPL(pci_p2pdma_distance_many);
  * @clients: array of devices, as for pci_p2pdma_add_client()
  * @num_clients: their number
  *
- * Context: Any.
+ * Context: Any but NMI.
  * Return: the provider, as pci_p2pmem_find(); NULL if there is none, or for
  * what pci_p2pdma_distance_many() has an error.
  */

@@ -64,7 +64,7 @@ callers()
 say "The semantic patch for drivers ($base)"
 shopt -s nullglob	# not every base needs what comes before
 before=("$root/patches/$base"/02-nvmet-*.patch)
-conversion=("$root/patches/$base"/{03-callers-*,08-nvmet-sgl}.patch)
+conversion=("$root/patches/$base"/{03-callers-*,09-nvmet-sgl}.patch)
 shopt -u nullglob
 apply "$scratch/by-hand" "${before[@]}" "${conversion[@]}"
 apply "$scratch/converted" "${before[@]}"

@@ -196,7 +196,8 @@ static void p2pdma_print_remedy(struct seq_buf *s, struct pci_dev *provider,
 		p2pdma_print_host(s, client, "; host bridge ");
 		if (p2pdma_host_of(client) != p2pdma_host_of(provider))
 			p2pdma_print_host(s, provider, " or ");
-		seq_buf_puts(s, " isn't known to route, see Documentation/driver-api/pci/p2pdma.rst");
+		seq_buf_printf(s, " isn't known to route, see %s",
+			       "Documentation/driver-api/pci/p2pdma.rst");
 		break;
 	default:
 		break;
@@ -267,8 +268,7 @@ void p2pdma_check_addresses(struct p2pdma_verdict *verdict, struct device *dev,
 	u64 limit = dma_get_mask(dev), last = last_bus;
 	enum p2pdma_reason reason = P2PDMA_DMA_MASK;
 
-	if (verdict->type == PCI_P2PDMA_MAP_NOT_SUPPORTED ||
-	    verdict->reason == P2PDMA_SAME_FUNCTION)
+	if (verdict->type == PCI_P2PDMA_MAP_NOT_SUPPORTED)
 		return;
 	if (verdict->type == PCI_P2PDMA_MAP_THRU_HOST_BRIDGE) {
 		if (use_dma_iommu(dev))
@@ -280,11 +280,8 @@ void p2pdma_check_addresses(struct p2pdma_verdict *verdict, struct device *dev,
 			limit = 0;
 		}
 	}
-	if (last <= limit)
-		return;
-	verdict->type = PCI_P2PDMA_MAP_NOT_SUPPORTED;
-	verdict->reason = reason;
-	verdict->at = client;
+	if (last > limit)
+		*verdict = p2pdma_refuse(reason, client);
 }
 
 /* Against all of the provider's memory, if it has any */
@@ -321,13 +318,10 @@ struct p2pdma_verdict p2pdma_judge(struct pci_dev *provider, struct device *dev,
 
 	p2pdma_shadow_audit(provider);
 	p2pdma_shadow_audit(client);
-	if (!device_is_registered(&provider->dev) ||
-	    !device_is_registered(&client->dev)) {
-		verdict.type = PCI_P2PDMA_MAP_NOT_SUPPORTED;
-		verdict.reason = P2PDMA_REMOVED;
-		verdict.at = device_is_registered(&client->dev) ? provider :
-								  client;
-	}
+	if (!device_is_registered(&provider->dev))
+		verdict = p2pdma_refuse(P2PDMA_REMOVED, provider);
+	if (!device_is_registered(&client->dev))
+		verdict = p2pdma_refuse(P2PDMA_REMOVED, client);
 	p2pdma_check_sizes(&verdict, provider, client);
 	p2pdma_check_memory(&verdict, provider, dev, client);
 	trace_p2pdma_verdict(provider, client, &verdict);

@@ -86,8 +86,8 @@ static unsigned int p2pdma_rank(struct pci_dev *pdev)
 	if (pdev->class >> 8 == PCI_CLASS_BRIDGE_HOST)
 		return known ? P2PDMA_RANK_KNOWN + 2 : 2;
 	if (pdev->devfn == PCI_DEVFN(0, 0) && known &&
-	    !(pci_is_pcie(pdev) &&
-	      pci_pcie_type(pdev) == PCI_EXP_TYPE_ENDPOINT))
+	    pdev->vendor == PCI_VENDOR_ID_INTEL &&
+	    (!pci_is_pcie(pdev) || pci_pcie_type(pdev) == PCI_EXP_TYPE_RC_END))
 		return P2PDMA_RANK_KNOWN + 1;
 	if (p2pdma_is_root_port(pdev))
 		return known ? P2PDMA_RANK_KNOWN : 1;
@@ -127,7 +127,7 @@ static u64 p2pdma_host_add(u64 host, struct pci_dev *pdev)
 	if (p2pdma_cpu_routes() ||
 	    (pdev->devfn == PCI_DEVFN(0, 0) && p2pdma_is_accelerator(id)))
 		host |= P2PDMA_HOST_ALL;
-	/* Where firmware says otherwise, nothing is certain. */
+	/* A root port contradicts what firmware says of the bus. */
 	if (p2pdma_is_root_port(pdev))
 		host |= P2PDMA_HOST_PCIE;
 	if (host & P2PDMA_HOST_PCIE)

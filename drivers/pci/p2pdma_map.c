@@ -88,7 +88,7 @@ void p2pdma_map_pgmap(struct pci_p2pdma_map_state *state, struct device *dev,
  * p2pdma_trace_map() - Trace how many bytes are mapped, or refused
  * @state: decided
  * @dev: the device that will do the DMA
- * @sg: a segment; a refusal is one of all that follow, too
+ * @sg: a segment; a refusal counts it and all after it
  *
  * Context: Any but NMI.
  */

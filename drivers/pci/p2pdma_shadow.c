@@ -16,7 +16,7 @@
  *   depth		not of a register: the number of bridges above
  *
  * A reset that clears a register also clears the function's bus numbers or
- * BARs: nothing reaches it until pci_restore_state(), which ends up here.
+ * BARs: nothing reaches it until pci_restore_state(), which calls here, too.
  */
 
 #include <linux/bitfield.h>
@@ -28,11 +28,8 @@
 #include "pci.h"
 #include "p2pdma_topology.h"
 
-/* A store is that of the latest value: it is read under the same lock. */
-static DEFINE_RAW_SPINLOCK(p2pdma_shadow_lock);
-
-/* What a quirk tells is told of each control: none is hard-wired. */
-#define P2PDMA_ACS_CONTROLS	(PCI_ACS_RR | PCI_ACS_CR | PCI_ACS_UF | PCI_ACS_EC)
+/* Reading a register and storing it are one step: the last store is the newest. */
+static DEFINE_SPINLOCK(p2pdma_shadow_lock);
 
 /* PCIe functions without these registers support neither. */
 #define DEVCTL2_TAG10_REQUESTER	0x1000
@@ -50,6 +47,8 @@ static u16 p2pdma_read_sizes(struct pci_dev *dev)
 	    PCI_POSSIBLE_ERROR(cap2))
 		return 0;
 	sizes = 1 + FIELD_GET(PCI_EXP_DEVCTL_PAYLOAD, ctrl);
+	if (sizes >= P2PDMA_NO_TLPS)
+		return 0;
 	if (ctrl2 & DEVCTL2_TAG10_REQUESTER)
 		sizes |= P2PDMA_TAG10_REQUESTER;
 	if (cap2 & DEVCAP2_TAG10_COMPLETER)
@@ -59,17 +58,17 @@ static u16 p2pdma_read_sizes(struct pci_dev *dev)
 
 /**
  * p2pdma_shadow_sizes() - Keep a function's payload and tag sizes
- * @dev: PCIe function whose Device Control register was written
+ * @dev: PCIe function whose Device Control registers were written
  *
- * Context: Any.
+ * Context: Any but hard interrupts.
  */
 void p2pdma_shadow_sizes(struct pci_dev *dev)
 {
 	unsigned long flags;
 
-	raw_spin_lock_irqsave(&p2pdma_shadow_lock, flags);
+	spin_lock_irqsave(&p2pdma_shadow_lock, flags);
 	WRITE_ONCE(dev->tlp_sizes, p2pdma_read_sizes(dev));
-	raw_spin_unlock_irqrestore(&p2pdma_shadow_lock, flags);
+	spin_unlock_irqrestore(&p2pdma_shadow_lock, flags);
 }
 
 /* Controls that the PCI core's quirks vouch for; negative if none applies */
@@ -90,36 +89,38 @@ static int p2pdma_quirk_ctrl(struct pci_dev *dev)
 	return ctrl;
 }
 
-static u32 p2pdma_read_acs(struct pci_dev *dev)
+/* What a quirk vouches for can't be turned off: no capability. */
+static u16 p2pdma_read_acs(struct pci_dev *dev, u16 *capabilities)
 {
 	int quirk = p2pdma_quirk_ctrl(dev);
 	u32 acs;
 
+	*capabilities = 0;
 	if (quirk >= 0)
-		return quirk << 16 | P2PDMA_ACS_CONTROLS;
+		return quirk;
 	if (pci_read_config_dword(dev, dev->acs_cap + PCI_ACS_CAP, &acs))
-		PCI_SET_ERROR_RESPONSE(&acs);
-	return acs;
+		return P2PDMA_UNKNOWN;
+	*capabilities = acs;
+	return p2pdma_acs_in_effect(acs, acs >> 16);
 }
 
 /**
  * p2pdma_shadow_acs() - Keep a function's ACS registers
  * @dev: function whose ACS Control register was written
  *
- * Context: Any.
+ * Context: Any but hard interrupts.
  */
 void p2pdma_shadow_acs(struct pci_dev *dev)
 {
 	unsigned long flags;
-	u32 acs;
+	u16 capabilities;
 
 	if (!dev->acs_cap)
 		return;
-	raw_spin_lock_irqsave(&p2pdma_shadow_lock, flags);
-	acs = p2pdma_read_acs(dev);
-	WRITE_ONCE(dev->acs_capabilities, acs);
-	WRITE_ONCE(dev->acs_ctrl, p2pdma_acs_in_effect(acs, acs >> 16));
-	raw_spin_unlock_irqrestore(&p2pdma_shadow_lock, flags);
+	spin_lock_irqsave(&p2pdma_shadow_lock, flags);
+	WRITE_ONCE(dev->acs_ctrl, p2pdma_read_acs(dev, &capabilities));
+	WRITE_ONCE(dev->acs_capabilities, capabilities);
+	spin_unlock_irqrestore(&p2pdma_shadow_lock, flags);
 }
 
 /*
@@ -196,7 +197,7 @@ static u16 p2pdma_initial_ctrl(struct pci_dev *dev)
  * p2pdma_shadow_init() - Keep what a new function's registers say
  * @dev: function whose dev->acs_cap is set, and ACS enabled
  *
- * Context: Process context; quirks may sleep.
+ * Context: Process context.
  */
 void p2pdma_shadow_init(struct pci_dev *dev)
 {
@@ -222,7 +223,7 @@ static bool p2pdma_is_hit(int pos, int size, int first, int end)
  * @pos: offset in its config space
  * @size: number of bytes
  *
- * Context: Any.
+ * Context: Any but hard interrupts.
  */
 void p2pdma_shadow_write(struct pci_dev *dev, int pos, int size)
 {
@@ -255,17 +256,16 @@ static bool p2pdma_differs(u16 shadow, u16 reg, u16 unknown)
 /* The quirk for IDT's switches turns Source Validation off for a moment. */
 static bool p2pdma_is_stale(struct pci_dev *dev)
 {
+	u16 capabilities;
+
 	if (!pci_is_pcie(dev) || dev->block_cfg_access ||
 	    pci_channel_offline(dev) || dev->current_state > PCI_D3hot)
 		return false;
-	if (dev->acs_cap) {
-		u32 acs = p2pdma_read_acs(dev);
-		u16 ctrl = p2pdma_acs_in_effect(acs, acs >> 16);
-
-		if (p2pdma_differs(READ_ONCE(dev->acs_ctrl) | PCI_ACS_SV,
-				   ctrl | PCI_ACS_SV, P2PDMA_UNKNOWN))
-			return true;
-	}
+	if (dev->acs_cap &&
+	    p2pdma_differs(READ_ONCE(dev->acs_ctrl) | PCI_ACS_SV,
+			   p2pdma_read_acs(dev, &capabilities) | PCI_ACS_SV,
+			   P2PDMA_UNKNOWN))
+		return true;
 	return p2pdma_differs(READ_ONCE(dev->tlp_sizes), p2pdma_read_sizes(dev),
 			      0);
 }
@@ -273,13 +273,15 @@ static bool p2pdma_is_stale(struct pci_dev *dev)
 static void p2pdma_audit_work(struct work_struct *work)
 {
 	struct pci_dev *dev = p2pdma_suspect;
+	u16 capabilities;
 	int i = 0;
 
 	while (device_is_registered(&dev->dev) && p2pdma_is_stale(dev)) {
 		if (++i == P2PDMA_AUDIT_TRIES) {
 			WARN(1, "P2PDMA: %s: registers changed unseen: ACS %#x, now %#x; sizes %#x, now %#x\n",
 			     pci_name(dev), dev->acs_ctrl,
-			     dev->acs_cap ? p2pdma_read_acs(dev) >> 16 : 0,
+			     dev->acs_cap ? p2pdma_read_acs(dev, &capabilities) :
+					    0,
 			     dev->tlp_sizes, p2pdma_read_sizes(dev));
 			break;
 		}

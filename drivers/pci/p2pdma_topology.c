@@ -154,7 +154,7 @@ struct p2pdma_path {
 	struct pci_dev *client_side;
 };
 
-/* pci_upstream_bridge(), where no bridge leads to a root bus either */
+/* As pci_upstream_bridge(); a root bus has no ->self. */
 static __always_inline struct pci_dev *p2pdma_up(struct pci_dev *pdev)
 {
 	return pci_physfn(pdev)->bus->self;
@@ -199,14 +199,6 @@ static __always_inline u16 p2pdma_acs(struct pci_dev *pdev)
 
 /* The rules */
 
-static struct p2pdma_verdict p2pdma_refuse(enum p2pdma_reason reason,
-					   struct pci_dev *at)
-{
-	return (struct p2pdma_verdict){
-		PCI_P2PDMA_MAP_NOT_SUPPORTED, 0, reason, at
-	};
-}
-
 static struct p2pdma_verdict p2pdma_direct(unsigned int hops,
 					   enum p2pdma_reason reason,
 					   struct pci_dev *at)
@@ -244,24 +236,30 @@ static struct p2pdma_verdict p2pdma_through_host(unsigned int hops,
 	};
 }
 
-/* No bridge is above both: the paths part on root buses. */
+/*
+ * No bridge is above both: the paths part on root buses. A PCIe function on a
+ * conventional root bus isn't there: a hypervisor passes it through, and what
+ * is really between it and others can't be known.
+ */
 static struct p2pdma_verdict p2pdma_at_root(struct pci_dev *provider,
 					    struct pci_dev *client,
-					    struct pci_dev *client_side,
+					    const struct p2pdma_path *path,
 					    unsigned int hops)
 {
 	struct pci_host_bridge *host = p2pdma_host_of(provider);
-	u16 acs = p2pdma_acs(client_side);
+	struct pci_dev *side = path->client_side;
+	u16 acs = p2pdma_acs(side);
 
 	if (host == p2pdma_host_of(client) &&
-	    READ_ONCE(host->p2pdma) & P2PDMA_HOST_CONVENTIONAL)
-		return p2pdma_direct(hops, P2PDMA_CONVENTIONAL, client_side);
+	    READ_ONCE(host->p2pdma) & P2PDMA_HOST_CONVENTIONAL &&
+	    !pci_is_pcie(side) && !pci_is_pcie(path->provider_side))
+		return p2pdma_direct(hops, P2PDMA_CONVENTIONAL, side);
 	if (acs == P2PDMA_UNKNOWN)
-		return p2pdma_refuse(P2PDMA_ACS_UNKNOWN, client_side);
+		return p2pdma_refuse(P2PDMA_ACS_UNKNOWN, side);
 	if ((acs & (PCI_ACS_RR | PCI_ACS_EC)) == PCI_ACS_EC)
-		return p2pdma_refuse(P2PDMA_ACS_EGRESS, client_side);
+		return p2pdma_refuse(P2PDMA_ACS_EGRESS, side);
 	return p2pdma_through_host(hops, provider, client, P2PDMA_ROOT_COMPLEX,
-				   client_side);
+				   side);
 }
 
 /*
@@ -289,7 +287,8 @@ static struct p2pdma_verdict p2pdma_to_bridge(struct pci_dev *lower,
 /*
  * A redirected packet goes up. Where it comes in at a downstream port its
  * destination is behind that same port, and only Upstream Forwarding sends it
- * on (sec 6.12.1.1). A conventional bridge never does.
+ * on (sec 6.12.1.1); what its capability lacks isn't taken for granted here. A
+ * conventional bridge never does.
  *
  * Return: the first port that doesn't, NULL if none.
  */
@@ -308,9 +307,10 @@ static struct pci_dev *p2pdma_find_turn(struct pci_dev *bridge)
 }
 
 /*
- * ACS of the two sides, read once, doesn't let all pass. Requests that an IOMMU
- * translates carry other addresses, which no port on the way up claims;
- * completions are routed by ID.
+ * ACS on one side, read once, redirects or may block. Requests that an IOMMU
+ * translates carry other addresses, which no port on the way up claims; those
+ * that the client has translated itself (ATS) don't, and completions are
+ * routed by ID.
  */
 static struct p2pdma_verdict p2pdma_redirected(struct pci_dev *provider,
 					       struct pci_dev *client,
@@ -327,7 +327,7 @@ static struct p2pdma_verdict p2pdma_redirected(struct pci_dev *provider,
 		return p2pdma_refuse(P2PDMA_ACS_UNKNOWN, path.provider_side);
 	if (!requests && client_acs & PCI_ACS_EC)
 		return p2pdma_refuse(P2PDMA_ACS_EGRESS, path.client_side);
-	if (completions || !use_dma_iommu(&client->dev))
+	if (completions || client->ats_enabled || !use_dma_iommu(&client->dev))
 		turn = p2pdma_find_turn(path.common);
 	if (turn)
 		return p2pdma_refuse(p2pdma_acs(turn) == P2PDMA_UNKNOWN ?
@@ -366,7 +366,7 @@ struct p2pdma_verdict p2pdma_verdict(struct pci_dev *provider,
 	path = p2pdma_find_path(provider, client);
 	hops = p2pdma_hops(provider, client, path.common);
 	if (!path.common)
-		return p2pdma_at_root(provider, client, path.client_side, hops);
+		return p2pdma_at_root(provider, client, &path, hops);
 	if (path.common == provider)
 		return p2pdma_to_bridge(client, provider, hops);
 	if (path.common == client)
@@ -474,8 +474,8 @@ void p2pdma_check_sizes(struct p2pdma_verdict *verdict,
  * @at: set to the functions, the client's side first
  *
  * Context: Any. The caller holds references on both.
- * Return: their number; 0 if pci=disable_acs_redir= can't help, since a
- * function redirects that has no control of it.
+ * Return: their number; 0 if pci=disable_acs_redir= can't help: a function
+ * redirects that has no control of it, or no bridge is above both.
  */
 int p2pdma_redirectors(struct pci_dev *provider, struct pci_dev *client,
 		       struct pci_dev *at[2])
@@ -485,6 +485,8 @@ int p2pdma_redirectors(struct pci_dev *provider, struct pci_dev *client,
 	struct pci_dev *side[] = { path.client_side, path.provider_side };
 	int i, nr = 0;
 
+	if (!path.common)
+		return 0;
 	for (i = 0; i < ARRAY_SIZE(side); i++) {
 		u16 acs = p2pdma_acs(side[i]) & bits[i];
 

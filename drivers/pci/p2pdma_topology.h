@@ -35,8 +35,8 @@
  * @P2PDMA_ROOT_COMPLEX: the path crosses a root complex; @at is on the root
  *	bus
  * @P2PDMA_NO_HOST_BRIDGE: the path crosses a root complex that can't be
- *	identified: no host bridge function and no root port is on the root bus
- *	that @at is on
+ *	identified: no host bridge function and no root port is on one of its
+ *	root buses; @at is on the client's
  * @P2PDMA_WRITES_ONLY: the root complex routes posted requests only. The
  *	client can write to the provider, but not read from it. The type is
  *	that of mappings of DMA_FROM_DEVICE; nothing else is supported, and so
@@ -88,6 +88,14 @@ struct p2pdma_verdict {
 	enum p2pdma_reason reason;
 	struct pci_dev *at;
 };
+
+static inline struct p2pdma_verdict p2pdma_refuse(enum p2pdma_reason reason,
+						  struct pci_dev *at)
+{
+	return (struct p2pdma_verdict){
+		PCI_P2PDMA_MAP_NOT_SUPPORTED, 0, reason, at
+	};
+}
 
 /* pci_dev::acs_ctrl: all ones, which no such register holds */
 #define P2PDMA_UNKNOWN		0xffff

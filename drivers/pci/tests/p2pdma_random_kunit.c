@@ -644,14 +644,20 @@ static struct oracle_answer oracle_through_host(const struct random_tree *pt,
 	};
 }
 
-/* No bridge is above both: a root bus that isn't a bus, or two of them */
+/*
+ * No bridge is above both: a root bus that isn't a bus, or two of them. A PCIe
+ * function on a conventional bus is passed through: it isn't really there.
+ */
 static struct oracle_answer oracle_across_root(const struct random_tree *pt,
+					       int provider,
 					       const struct random_tree *ct,
 					       int client)
 {
 	u32 causes = 0, otherwise = BIT(P2PDMA_ROOT_COMPLEX);
 
-	if (pt == ct && oracle_is_conventional(ct))
+	if (pt == ct && oracle_is_conventional(ct) &&
+	    !fabric_is_pcie(ct->node[ct->fn[client].way[1]].type) &&
+	    !fabric_is_pcie(pt->node[pt->fn[provider].way[1]].type))
 		return oracle_accepts(PCI_P2PDMA_MAP_BUS_ADDR,
 				      P2PDMA_CONVENTIONAL);
 	/* Redirected or not, it comes to the root complex if it isn't lost. */
@@ -698,7 +704,7 @@ static struct oracle_answer oracle(const struct random_tree *pt, int provider,
 	completion = oracle_forward(pt, provider, same_tree ? client : -1,
 				    PCI_ACS_CR, &causes, &redirections);
 	if (request == AT_ROOT_BUS)
-		return oracle_across_root(pt, ct, client);
+		return oracle_across_root(pt, provider, ct, client);
 	if (request == ARRIVES && completion == ARRIVES)
 		return oracle_arrived(pt, provider, client);
 	return oracle_through_host(pt, ct, causes, redirections, redirections);

@@ -193,6 +193,13 @@ static void sizes_followed(struct kunit *test)
 	KUNIT_EXPECT_TRUE(test, c->tlp_sizes & P2PDMA_TAG10_REQUESTER);
 	pci_read_config_word(c, c->pcie_cap + PCI_EXP_DEVCTL2, &ctrl2);
 	KUNIT_EXPECT_TRUE(test, ctrl2 & BIT(12));
+
+	/* Restored, with what else a driver has saved */
+	pcie_set_mps(c, 512);
+	pci_save_state(c);
+	pcie_set_mps(c, 128);
+	pci_restore_state(c);
+	KUNIT_EXPECT_EQ(test, c->tlp_sizes & P2PDMA_PAYLOAD, 3);
 }
 
 /*

@@ -514,6 +514,10 @@ static void switch_behind_switch(struct kunit *test)
 	    !fabric_set_translated(fabric_dev(f, B), true))
 		return;
 	expect_pairs(test, f, translated, ARRAY_SIZE(translated));
+	/* What the client has translated itself has the real addresses. */
+	fabric_dev(f, A)->ats_enabled = 1;
+	expect_both_ways(test, f, lost_at_dp0, ARRAY_SIZE(lost_at_dp0));
+	fabric_dev(f, A)->ats_enabled = 0;
 }
 
 /*

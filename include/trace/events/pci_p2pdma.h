@@ -17,6 +17,10 @@
 /* domain:bus:device.function, and room for a domain of 32 bits */
 #define P2PDMA_TRACE_NAME	20
 
+TRACE_DEFINE_ENUM(PCI_P2PDMA_MAP_NOT_SUPPORTED);
+TRACE_DEFINE_ENUM(PCI_P2PDMA_MAP_BUS_ADDR);
+TRACE_DEFINE_ENUM(PCI_P2PDMA_MAP_THRU_HOST_BRIDGE);
+
 #define show_p2pdma_type(type)						\
 	__print_symbolic(type,						\
 		{ PCI_P2PDMA_MAP_NOT_SUPPORTED, "not-supported" },	\
@@ -98,7 +102,7 @@ TRACE_EVENT(p2pdma_find,
 		  __entry->distance, __entry->considered)
 );
 
-/* Bytes of a segment, or of all that a refusal ends */
+/* Bytes of a segment; a refusal counts it and all after it. */
 TRACE_EVENT(p2pdma_map,
 	TP_PROTO(struct pci_dev *provider, struct device *client,
 		 unsigned int type, u64 bytes),

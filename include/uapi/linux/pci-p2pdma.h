@@ -55,8 +55,8 @@ struct pci_p2pdma_address {
  * no p2pmem. The last four are the answer.
  *
  * The structure can grow. A longer one is taken if all that this kernel
- * doesn't know is 0, and comes back with 0 there; one that is shorter than
- * this is refused.
+ * doesn't know of it is 0, and that stays 0; one that is shorter than this is
+ * refused.
  */
 struct pci_p2pdma_query {
 	struct pci_p2pdma_address provider;

@@ -1,0 +1,7 @@
+# shellcheck shell=bash disable=SC2034,SC2154
+# SPDX-License-Identifier: GPL-2.0
+# Three root ports, and an operator who knows that the host bridge routes what
+# devices write to each other, but no reads.
+# shellcheck source=harness/topologies/roots.sh
+. "$root/harness/topologies/roots.sh"
+parameters=(pci=p2pdma_allow_host=8086:29c0:w)

@@ -89,6 +89,8 @@ guest_tests()
 	guest_job "$1" switch fio
 	guest_job "$1" switch reset
 	guest_job "$1" sriov sriov
+	guest_job "$1" allowed-writes writes
+	guest_job "$1" path path
 	guest_job "$1" switch nvmet
 	guest_job "$1" roots nvmet
 }

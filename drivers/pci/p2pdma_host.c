@@ -257,7 +257,7 @@ static const char * __init p2pdma_why_ignored(u32 id, int nr)
 /* Warn about every allowed host, and about items that were ignored. */
 static int __init p2pdma_allow_report(void)
 {
-	DECLARE_SEQ_BUF(ignored, 256);
+	DECLARE_SEQ_BUF(ignored, 512);
 	const char *s = p2pdma_allow_param;
 	int i, nr = 0;
 	size_t len;

@@ -823,6 +823,10 @@ static void print_acs_remedy(int provider, int client)
 	};
 	int at[2], nr = 0, i;
 
+	if (common == UNKNOWN) {
+		printf("what would change it: not ACS alone; the path crosses the root complex\n");
+		return;
+	}
 	for (i = 0; i < 2; i++) {
 		const struct function *f = &machine.fn[side[i]];
 		int acs;

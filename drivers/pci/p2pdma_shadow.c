@@ -259,7 +259,7 @@ static bool p2pdma_is_stale(struct pci_dev *dev)
 	u16 capabilities;
 
 	if (!pci_is_pcie(dev) || dev->block_cfg_access ||
-	    pci_channel_offline(dev) || dev->current_state > PCI_D3hot)
+	    pci_channel_offline(dev) || dev->current_state == PCI_D3cold)
 		return false;
 	if (dev->acs_cap &&
 	    p2pdma_differs(READ_ONCE(dev->acs_ctrl) | PCI_ACS_SV,

@@ -104,6 +104,7 @@ struct fabric *fabric_create_failing(const struct fabric_node *nodes,
 void fabric_destroy(struct fabric *fabric);
 struct pci_dev *fabric_dev(struct fabric *fabric, int node);
 unsigned int fabric_reads(struct fabric *fabric);
+unsigned int fabric_scan_reads(struct fabric *fabric);
 
 int fabric_enable_vfs(struct fabric *fabric, int node);
 struct pci_dev *fabric_vf(struct fabric *fabric, int node, int i);

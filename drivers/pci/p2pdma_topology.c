@@ -243,16 +243,16 @@ static struct p2pdma_verdict p2pdma_through_host(unsigned int hops,
  */
 static struct p2pdma_verdict p2pdma_at_root(struct pci_dev *provider,
 					    struct pci_dev *client,
-					    const struct p2pdma_path *path,
+					    struct pci_dev *provider_side,
+					    struct pci_dev *side,
 					    unsigned int hops)
 {
 	struct pci_host_bridge *host = p2pdma_host_of(provider);
-	struct pci_dev *side = path->client_side;
 	u16 acs = p2pdma_acs(side);
 
 	if (host == p2pdma_host_of(client) &&
 	    READ_ONCE(host->p2pdma) & P2PDMA_HOST_CONVENTIONAL &&
-	    !pci_is_pcie(side) && !pci_is_pcie(path->provider_side))
+	    !pci_is_pcie(side) && !pci_is_pcie(provider_side))
 		return p2pdma_direct(hops, P2PDMA_CONVENTIONAL, side);
 	if (acs == P2PDMA_UNKNOWN)
 		return p2pdma_refuse(P2PDMA_ACS_UNKNOWN, side);
@@ -366,7 +366,8 @@ struct p2pdma_verdict p2pdma_verdict(struct pci_dev *provider,
 	path = p2pdma_find_path(provider, client);
 	hops = p2pdma_hops(provider, client, path.common);
 	if (!path.common)
-		return p2pdma_at_root(provider, client, &path, hops);
+		return p2pdma_at_root(provider, client, path.provider_side,
+				      path.client_side, hops);
 	if (path.common == provider)
 		return p2pdma_to_bridge(client, provider, hops);
 	if (path.common == client)

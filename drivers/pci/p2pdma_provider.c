@@ -170,7 +170,7 @@ static void wait_for_users(struct pci_p2pdma *p2pdma)
 	bool told = false;
 	size_t left;
 
-	/* Who has missed ->retired has allocated after this. */
+	/* After this, allocators that missed ->retired are done. */
 	synchronize_rcu();
 	for (unmap_users(p2pdma); (left = p2pdma_pool_in_use(p2pdma));
 	     unmap_users(p2pdma)) {
@@ -231,7 +231,7 @@ static void provider_retire(void *data)
 	wait_for_users(p2pdma);
 
 	RCU_INIT_POINTER(pdev->p2pdma, NULL);
-	/* Who found it yet, or is about to leave the pool, is gone after this. */
+	/* Wait for readers of pdev->p2pdma and for frees still in the pool. */
 	synchronize_rcu();
 	provider_destroy(p2pdma);
 }

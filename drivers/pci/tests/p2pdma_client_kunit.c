@@ -300,7 +300,7 @@ static void provider_unplugged(struct kunit *test)
 }
 
 #ifdef CONFIG_ARCH_HAS_DMA_OPS
-/* Somebody else than the DMA core maps for this device. */
+/* The device has DMA operations of its own, which don't know p2pmem. */
 static void dma_done_in_software(struct kunit *test)
 {
 	struct client_test *t = test->priv;

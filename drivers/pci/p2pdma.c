@@ -140,15 +140,15 @@ EXPORT_SYMBOL_GPL(pci_has_p2pmem);
  */
 static void p2pdma_print_path(struct seq_buf *s, struct pci_dev *pdev)
 {
-	struct pci_dev *way[P2PDMA_MAX_DEPTH], *p;
+	struct pci_dev *way[P2PDMA_MAX_DEPTH];
 	int depth = 0;
 
-	for (p = pdev; p && depth < P2PDMA_MAX_DEPTH; p = pci_upstream_bridge(p))
-		way[depth++] = p;
-	if (p) {
+	if (pdev->depth >= P2PDMA_MAX_DEPTH) {
 		seq_buf_puts(s, pci_name(pdev));
 		return;
 	}
+	for (; pdev; pdev = pci_upstream_bridge(pdev))
+		way[depth++] = pdev;
 	seq_buf_puts(s, pci_name(way[--depth]));
 	while (depth--)
 		seq_buf_printf(s, "/%02x.%u", PCI_SLOT(way[depth]->devfn),
@@ -251,19 +251,20 @@ struct pci_dev *p2pdma_resolve(struct device *dev)
 }
 
 /**
- * p2pdma_check_addresses() - Refuse addresses that the client can't send
+ * p2pdma_check_limits() - Refuse addresses that the client can't send
  * @verdict: of the path; changed into a refusal
  * @dev: the device that maps
  * @client: the PCI function that does its DMA
  * @last_bus: highest bus address of the memory
  * @last_phys: highest CPU physical address of the memory
  *
- * Through an IOMMU @dev is given addresses that fit.
+ * Called by p2pdma_check_addresses(). Through an IOMMU @dev is given addresses
+ * that fit.
  *
  * Context: Any.
  */
-void p2pdma_check_addresses(struct p2pdma_verdict *verdict, struct device *dev,
-			    struct pci_dev *client, u64 last_bus, u64 last_phys)
+void p2pdma_check_limits(struct p2pdma_verdict *verdict, struct device *dev,
+			 struct pci_dev *client, u64 last_bus, u64 last_phys)
 {
 	u64 limit = dma_get_mask(dev), last = last_bus;
 	enum p2pdma_reason reason = P2PDMA_DMA_MASK;
@@ -294,8 +295,7 @@ static __always_inline void p2pdma_check_memory(struct p2pdma_verdict *verdict,
 
 	rcu_read_lock();
 	p2pdma = rcu_dereference(provider->p2pdma);
-	if (p2pdma && !p2pdma_is_plain(verdict, dev,
-				       READ_ONCE(p2pdma->last_bus_addr)))
+	if (p2pdma)
 		p2pdma_check_addresses(verdict, dev, client,
 				       READ_ONCE(p2pdma->last_bus_addr),
 				       READ_ONCE(p2pdma->last_phys_addr));

@@ -110,22 +110,24 @@ static inline struct p2pdma_range *p2pdma_to_range(struct dev_pagemap *pgmap)
 	return container_of(pgmap, struct p2pdma_range, pgmap);
 }
 
-/* The usual case: nothing is left to be checked of addresses. */
-static inline bool p2pdma_is_plain(const struct p2pdma_verdict *verdict,
-				   struct device *dev, u64 last_bus)
-{
-	return verdict->type == PCI_P2PDMA_MAP_BUS_ADDR &&
-	       last_bus <= dma_get_mask(dev);
-}
-
 /* p2pdma.c */
 struct pci_dev *p2pdma_resolve(struct device *dev);
 struct p2pdma_verdict p2pdma_judge(struct pci_dev *provider, struct device *dev,
 				   struct pci_dev *client);
-void p2pdma_check_addresses(struct p2pdma_verdict *verdict, struct device *dev,
-			    struct pci_dev *client, u64 last_bus, u64 last_phys);
+void p2pdma_check_limits(struct p2pdma_verdict *verdict, struct device *dev,
+			 struct pci_dev *client, u64 last_bus, u64 last_phys);
 void p2pdma_log_refusal(struct pci_dev *provider, struct pci_dev *client,
 			const struct p2pdma_verdict *verdict);
+
+/* Here, since each mapping asks: usually bus addresses fit, and that is all. */
+static __always_inline void
+p2pdma_check_addresses(struct p2pdma_verdict *verdict, struct device *dev,
+		       struct pci_dev *client, u64 last_bus, u64 last_phys)
+{
+	if (verdict->type != PCI_P2PDMA_MAP_BUS_ADDR ||
+	    last_bus > dma_get_mask(dev))
+		p2pdma_check_limits(verdict, dev, client, last_bus, last_phys);
+}
 
 /* p2pdma_provider.c */
 int p2pdma_add_range(struct pci_dev *pdev, int bar, u64 size, u64 offset);

@@ -47,9 +47,8 @@ static void p2pdma_map_range(struct pci_p2pdma_map_state *state,
 
 	p2pdma_shadow_audit(range->p2pdma->pdev);
 	p2pdma_shadow_audit(client);
-	if (!p2pdma_is_plain(&verdict, dev, last + range->bus_offset))
-		p2pdma_check_addresses(&verdict, dev, client,
-				       last + range->bus_offset, last);
+	p2pdma_check_addresses(&verdict, dev, client, last + range->bus_offset,
+			       last);
 	state->map = verdict.type;
 	state->bus_off = range->bus_offset;
 	if (verdict.type == PCI_P2PDMA_MAP_NOT_SUPPORTED ||

@@ -89,19 +89,20 @@ static int p2pdma_quirk_ctrl(struct pci_dev *dev)
 	return ctrl;
 }
 
-/* What a quirk vouches for can't be turned off: no capability. */
-static u16 p2pdma_read_acs(struct pci_dev *dev, u16 *capabilities)
+/*
+ * Controls in effect in the upper half, capabilities in the lower one. What a
+ * quirk vouches for can't be turned off: no capability.
+ */
+static u32 p2pdma_read_acs(struct pci_dev *dev)
 {
 	int quirk = p2pdma_quirk_ctrl(dev);
 	u32 acs;
 
-	*capabilities = 0;
 	if (quirk >= 0)
-		return quirk;
+		return quirk << 16;
 	if (pci_read_config_dword(dev, dev->acs_cap + PCI_ACS_CAP, &acs))
-		return P2PDMA_UNKNOWN;
-	*capabilities = acs;
-	return p2pdma_acs_in_effect(acs, acs >> 16);
+		return P2PDMA_UNKNOWN << 16;
+	return p2pdma_acs_in_effect(acs, acs >> 16) << 16 | (acs & 0xffff);
 }
 
 /**
@@ -113,13 +114,14 @@ static u16 p2pdma_read_acs(struct pci_dev *dev, u16 *capabilities)
 void p2pdma_shadow_acs(struct pci_dev *dev)
 {
 	unsigned long flags;
-	u16 capabilities;
+	u32 acs;
 
 	if (!dev->acs_cap)
 		return;
 	spin_lock_irqsave(&p2pdma_shadow_lock, flags);
-	WRITE_ONCE(dev->acs_ctrl, p2pdma_read_acs(dev, &capabilities));
-	WRITE_ONCE(dev->acs_capabilities, capabilities);
+	acs = p2pdma_read_acs(dev);
+	WRITE_ONCE(dev->acs_ctrl, acs >> 16);
+	WRITE_ONCE(dev->acs_capabilities, acs);
 	spin_unlock_irqrestore(&p2pdma_shadow_lock, flags);
 }
 
@@ -173,8 +175,10 @@ static bool p2pdma_contradicts(struct pci_dev *dev)
 {
 	struct pci_dev *bridge = pci_upstream_bridge(dev);
 
-	if (!bridge || pci_is_pcie(dev))
-		return bridge && !pci_is_pcie(bridge);
+	if (!bridge)
+		return false;
+	if (pci_is_pcie(dev))
+		return !pci_is_pcie(bridge);
 	return pcie_downstream_port(bridge) ||
 	       pci_pcie_type(bridge) == PCI_EXP_TYPE_UPSTREAM;
 }
@@ -256,14 +260,12 @@ static bool p2pdma_differs(u16 shadow, u16 reg, u16 unknown)
 /* The quirk for IDT's switches turns Source Validation off for a moment. */
 static bool p2pdma_is_stale(struct pci_dev *dev)
 {
-	u16 capabilities;
-
 	if (!pci_is_pcie(dev) || dev->block_cfg_access ||
 	    pci_channel_offline(dev) || dev->current_state == PCI_D3cold)
 		return false;
 	if (dev->acs_cap &&
 	    p2pdma_differs(READ_ONCE(dev->acs_ctrl) | PCI_ACS_SV,
-			   p2pdma_read_acs(dev, &capabilities) | PCI_ACS_SV,
+			   p2pdma_read_acs(dev) >> 16 | PCI_ACS_SV,
 			   P2PDMA_UNKNOWN))
 		return true;
 	return p2pdma_differs(READ_ONCE(dev->tlp_sizes), p2pdma_read_sizes(dev),
@@ -273,15 +275,13 @@ static bool p2pdma_is_stale(struct pci_dev *dev)
 static void p2pdma_audit_work(struct work_struct *work)
 {
 	struct pci_dev *dev = p2pdma_suspect;
-	u16 capabilities;
 	int i = 0;
 
 	while (device_is_registered(&dev->dev) && p2pdma_is_stale(dev)) {
 		if (++i == P2PDMA_AUDIT_TRIES) {
 			WARN(1, "P2PDMA: %s: registers changed unseen: ACS %#x, now %#x; sizes %#x, now %#x\n",
 			     pci_name(dev), dev->acs_ctrl,
-			     dev->acs_cap ? p2pdma_read_acs(dev, &capabilities) :
-					    0,
+			     dev->acs_cap ? p2pdma_read_acs(dev) >> 16 : 0,
 			     dev->tlp_sizes, p2pdma_read_sizes(dev));
 			break;
 		}

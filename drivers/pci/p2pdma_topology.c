@@ -450,7 +450,7 @@ void p2pdma_check_sizes(struct p2pdma_verdict *verdict,
 	c = p2pdma_tlp_end(client, end);
 	p_sizes = p ? p2pdma_sizes(p) : P2PDMA_NO_TLPS;
 	c_sizes = c ? p2pdma_sizes(c) : P2PDMA_NO_TLPS;
-	/* Only the smaller size arrives everywhere, if it is known. */
+	/* 0 if one of them is unknown */
 	payload = min(p_sizes & P2PDMA_PAYLOAD, c_sizes & P2PDMA_PAYLOAD);
 	if (!payload || (p && c && (p_sizes ^ c_sizes) & P2PDMA_PAYLOAD)) {
 		small = (p_sizes & P2PDMA_PAYLOAD) == payload ? p : c;

@@ -45,7 +45,7 @@ struct fault_test {
  * @what: its name
  * @prepare: what must be there before; its allocations don't fail
  * @call: makes the call; an errno
- * @unchanged: is all as it was before?
+ * @unchanged: is all as it was before? NULL: the call allocates nothing
  * @undo: undoes the call and the preparation
  */
 struct fault_call {
@@ -173,17 +173,11 @@ static void free_sgl(struct fault_test *t)
 	close_group(t);
 }
 
-/* What is remembered of a pair costs an allocation, but not the answer. */
 static void open_with_a_client(struct fault_test *t)
 {
 	open_with_two_ranges(t);
 	if (pci_p2pdma_add_client(&t->clients, &t->pdev->dev))
 		pr_err("can't add the client\n");
-}
-
-static bool false_alarm(struct fault_test *t)
-{
-	return false;
 }
 
 static int distance(struct fault_test *t)
@@ -227,18 +221,17 @@ static const struct fault_call calls[] = {
 	{ "pci_p2pdma_add_client", open_with_two_ranges, add_client,
 	  has_no_client, free_clients },
 	{ "pci_p2pdma_distance_many", open_with_two_ranges, distance_many,
-	  has_no_client, close_group },
+	  NULL, close_group },
 	{ "pci_p2pmem_find_many", open_with_two_ranges, find_many,
-	  has_no_client, close_group },
+	  NULL, close_group },
 	{ "pci_p2pmem_alloc_sgl", open_with_two_ranges, alloc_sgl, is_all_free,
 	  free_sgl },
-	{ "pci_p2pdma_distance", open_with_a_client, distance, false_alarm,
+	{ "pci_p2pdma_distance", open_with_a_client, distance, NULL,
 	  free_clients },
-	{ "pci_p2pmem_find", open_with_a_client, find, false_alarm,
-	  free_clients },
+	{ "pci_p2pmem_find", open_with_a_client, find, NULL, free_clients },
 	{ "pci_p2pdma_assign_provider", open_with_a_client, assign_provider,
-	  false_alarm, free_clients },
-	{ "dma_map_sg", open_with_memory, map_sg, false_alarm, free_sgl },
+	  NULL, free_clients },
+	{ "dma_map_sg", open_with_memory, map_sg, NULL, free_sgl },
 };
 
 /* With the n-th allocation failing, for n = 1, 2, ... until there is none */
@@ -253,11 +246,12 @@ static void fail_nth(struct fault_test *t, const struct fault_call *c)
 		error = c->call(t);
 		not_reached = current->fail_nth;
 		current->fail_nth = 0;
-		unchanged = !error || c->unchanged(t);
+		unchanged = !error || !c->unchanged || c->unchanged(t);
 		c->undo(t);
 
 		if (not_reached) {
-			result(!error && n > 1, c->what, n - 1);
+			result(!error && !c->unchanged == (n == 1), c->what,
+			       n - 1);
 			return;
 		}
 		if (!unchanged || (error && error != -ENOMEM)) {

@@ -12,16 +12,17 @@ here=$root/harness
 "$here/prepare.sh"
 "$here/build.sh" plain
 "$here/build.sh" untouched
-"$here/initramfs.sh" bench
+"$here/initramfs.sh"
 for flavour in untouched plain; do
+	"$here/initramfs.sh" bench "$flavour"
 	step "bench-$flavour" "counting instructions in the $flavour kernel" \
 		"$here/boot.sh" "bench-$flavour" "$flavour" none \
-		"bench,$flavour" kunit.enable=0 log_buf_len=16M
+		bench kunit.enable=0 log_buf_len=16M
 	step "cost-$flavour" "counting what users pay in the $flavour kernel" \
 		"$here/boot.sh" "cost-$flavour" "$flavour" count cost \
 		kunit.enable=0
 	step "contend-$flavour" "timing four processors in the $flavour kernel" \
 		"$here/boot.sh" "contend-$flavour" "$flavour" smp \
-		"bench,$flavour" kunit.enable=0 log_buf_len=16M
+		bench kunit.enable=0 log_buf_len=16M
 done
 python3 "$here/bench/table.py" "$logs"

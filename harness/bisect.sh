@@ -147,19 +147,18 @@ run_suites()
 
 	if grep -q '^config PCI_P2PDMA_KUNIT_TEST$' "$tree/drivers/pci/Kconfig"
 	then
-		guest_kunit plain
+		check "$1: KUnit" "$here/guest.sh" kunit-plain plain bare kunit
 		((++runs))
 	else
 		say "  no KUnit suite yet"
 	fi
 	[[ -d $tree/tools/testing/selftests/pci-p2pdma ]] || return 0
-	slots=2
 	for program in p2pmem_sysfs p2pmem_copy p2pmem_lifecycle p2pmem_query; do
-		guest_job plain switch "selftest,$program"
+		! reason_left_out "selftest,$program" >/dev/null || continue
+		check "$1: $program" "$here/guest.sh" "$program-plain" plain \
+			switch "selftest,$program"
 		((++runs))
 	done
-	settle
-	slots=1
 }
 
 # Every file of it
@@ -204,7 +203,7 @@ prefix()
 	build "$1" off
 	if [[ -n ${2:-} ]]; then
 		check "$1: MAINTAINERS" maintained
-		[[ ! -f $out/plain/arch/x86/boot/bzImage ]] || run_suites
+		[[ ! -f $out/plain/arch/x86/boot/bzImage ]] || run_suites "$1"
 	fi
 	say "  $((SECONDS - start)) s"
 }

@@ -1,7 +1,7 @@
 #!/bin/bash
 # SPDX-License-Identifier: GPL-2.0
 # Boot a kernel in QEMU and let the guest do one job.
-# usage: boot.sh NAME FLAVOUR TOPOLOGY JOB [kernel parameter...]
+# usage: boot.sh NAME FLAVOUR TOPOLOGY JOBS [kernel parameter...]
 #
 # Three serial ports: the console, which is judged for what the kernel says;
 # the report, which is the job's own; and, for "shell", the user's terminal.
@@ -10,14 +10,14 @@ set -euo pipefail
 # shellcheck source=harness/lib.sh
 . "$(dirname "$0")/lib.sh"
 
-name=$1 flavour=$2 topology=$3 job=$4
+name=$1 flavour=$2 topology=$3 jobs=$4
 shift 4
-# Seconds. The longest job of a plain kernel takes 110 by itself (measured), a
-# debug kernel is 4 to 8 times slower, and another guest may run beside it.
+# Seconds. The longest guest of a plain kernel takes 150 by itself (measured), a
+# debug kernel is 4 to 8 times slower, and other guests and builds run beside it.
 # TIMEOUT overrides.
 case $flavour in
-debug | kcsan) timeout=${TIMEOUT:-1500} memory=2048 ;;
-*) timeout=${TIMEOUT:-480} memory=768 ;;
+debug* | kcsan) timeout=${TIMEOUT:-2400} memory=2048 ;;
+*) timeout=${TIMEOUT:-900} memory=768 ;;
 esac
 
 scratch=$(mktemp -d "$out/boot.XXXXXX")
@@ -51,17 +51,14 @@ drive()
 image=${IMAGE:-$out/$flavour/arch/x86/boot/bzImage}
 [[ -f $image ]] || die "no kernel at $image: make kernel"
 
-initrd=$out/initramfs.gz
-if [[ $job == fio* ]]; then
-	cat "$initrd" "$out/initramfs-fio.gz" >"$scratch/initrd"
-	initrd=$scratch/initrd
-fi
-
-# Modules that a kernel of Debian's wants
-if [[ -n ${INITRD_TOO:-} ]]; then
-	cat "$initrd" "$INITRD_TOO" >"$scratch/initrd.more"
-	initrd=$scratch/initrd.more
-fi
+# The guest's files, the modules for its kernel, and what it wants besides: an
+# archive of archives
+archives=("$out/initramfs.gz" "$out/modules-${flavour%-broken}.gz"
+	  "${INITRD_TOO:-}")
+[[ +$jobs != *+fio* ]] || archives+=("$out/initramfs-fio.gz")
+for archive in "${archives[@]}"; do
+	[[ ! -f $archive ]] || cat "$archive"
+done >"$scratch/initrd"
 
 # One instruction, one nanosecond: then a time-stamp counter counts them.
 processors=(-smp "${SMP:-2}")
@@ -75,10 +72,10 @@ processors=(-smp "${SMP:-2}")
 args=(
 	-machine "$machine" -cpu "max,la57=off" -m "$memory" "${processors[@]}"
 	-display none -no-reboot -nodefaults
-	-kernel "$image" -initrd "$initrd"
-	-append "console=ttyS0,115200 panic=-1 no_timer_check p2pdma.job=$job p2pdma.flavour=$flavour p2pdma.topology=$topology ${parameters[*]} $*"
+	-kernel "$image" -initrd "$scratch/initrd"
+	-append "console=ttyS0,115200 panic=-1 no_timer_check p2pdma.job=$jobs p2pdma.flavour=${flavour%-broken} p2pdma.topology=$topology ${parameters[*]} $*"
 )
-if [[ $job == shell ]]; then
+if [[ $jobs == shell ]]; then
 	args+=(-serial "file:$logs/$name.console" -serial mon:stdio)
 	timeout=86400
 else

@@ -1,8 +1,11 @@
 #!/bin/bash
 # SPDX-License-Identifier: GPL-2.0
 # Build a kernel of the prepared tree.
-# usage: build.sh plain|debug|kcsan|off|untouched|coverage|users
+# usage: build.sh plain|debug|kcsan|off|plain-broken|debug-broken|lint|untouched|coverage|users
 #   off: like plain, with CONFIG_PCI_P2PDMA=n
+#   plain-broken, debug-broken: with the defects of breaks.patch, for
+#        p2pdma.break= to choose from
+#   lint: like plain; our objects only, with W=1 and sparse
 #   untouched: the base as it is, for comparison
 #   coverage: like plain, with gcov for our files
 #   users: not a kernel, but the files that we change in drivers which aren't
@@ -15,17 +18,18 @@ load_base
 flavour=${1:-plain}
 configs=$root/harness/configs
 case $flavour in
-plain) fragments=("$configs"/{plain,net}.config) ;;
-debug) fragments=("$configs"/{plain,debug}.config) ;;
+plain | plain-broken | lint) fragments=("$configs"/{plain,net}.config) ;;
+debug | debug-broken) fragments=("$configs"/{plain,debug}.config) ;;
 kcsan) fragments=("$configs"/{plain,kcsan}.config) ;;
 off) fragments=("$configs"/{plain,net,off}.config) ;;
 untouched) fragments=("$configs"/{plain,net,untouched}.config) ;;
 coverage) fragments=("$configs"/{plain,coverage}.config) ;;
 users) fragments=("$configs"/{plain,users}.config) ;;
-*) die "usage: build.sh plain|debug|kcsan|off|untouched|coverage|users" ;;
+*) die "no such kernel: $flavour" ;;
 esac
-[[ ! -f $configs/$flavour-$base.config ]] ||
-	fragments+=("$configs/$flavour-$base.config")
+[[ ! -f $configs/${flavour%-broken}-$base.config ]] ||
+	fragments+=("$configs/${flavour%-broken}-$base.config")
+image=$out/$flavour/arch/x86/boot/bzImage
 
 users=(
 	drivers/accel/habanalabs/common/memory.o
@@ -52,6 +56,46 @@ variables=()
 	cd "$root/drivers/pci" && find . -maxdepth 1 -name 'p2pdma*.c' \
 		-printf 'GCOV_PROFILE_%f\n' | sed 's/c$/o=y/')
 
+# A kernel that differs little from another one begins as a copy of its build:
+# make then compiles what differs.
+begin_with()
+{
+	local new=$out/$flavour.new
+
+	[[ ! -d $out/$flavour && -f $out/$1/vmlinux ]] || return 0
+	rm -rf "$new"
+	cp -a "$out/$1" "$new"
+	rm -f "$new/config.stamp"
+	# Commands and dependences name the tree.
+	[[ $(tree_of "$flavour") == "$tree" ]] ||
+		find "$new" -name '.*.cmd' -exec \
+			sed -i "s|$tree/|$(tree_of "$flavour")/|g" {} +
+	mv "$new" "$out/$flavour"
+}
+
+break_tree()
+{
+	local broken=$out/tree-broken
+
+	rm -rf "$broken"
+	cp -al "$tree" "$broken"
+	patch -d "$broken" -p1 -F0 -s -r - <"$root/harness/breaks.patch"
+}
+
+# Our objects at W=1, and by sparse; from nothing, for all that there is to say
+lint_objects()
+{
+	local list
+
+	mapfile -t list < <(cd "$root" && find drivers/pci samples -name '*.c' |
+		while IFS= read -r file; do
+			reason_left_out "$file" >/dev/null ||
+				printf '%s\n' "${file%.c}.o"
+		done)
+	(cd "$out/lint" && rm -f "${list[@]}")
+	kernel_make lint W=1 C=1 CF=-D__CHECK_ENDIAN__ "${list[@]}"
+}
+
 configure()
 {
 	local stamp
@@ -72,12 +116,30 @@ configure()
 lock "$flavour"
 # A debug kernel's has 283 MB.
 [[ -f $out/$flavour/vmlinux ]] || need_space 500 "building a kernel"
+case $flavour in
+off | lint) begin_with plain ;;
+*-broken)
+	step "break-$flavour" "putting the deliberate breaks in" break_tree
+	begin_with "${flavour%-broken}"
+	;;
+esac
 step "config-$flavour" "configuring the $flavour kernel" configure
-if [[ $flavour == users ]]; then
+case $flavour in
+users)
 	mapfile -t users < <(users_here)
 	step "build-$flavour" "compiling the drivers that no test runs" \
 		kernel_make "$flavour" W=1 "${users[@]}"
-	exit
-fi
-step "build-$flavour" "building the $flavour kernel with $jobs jobs" \
-	kernel_make "$flavour" "${variables[@]}" bzImage modules
+	;;
+lint)
+	step "build-$flavour" "compiling our files at W=1, with sparse" \
+		lint_objects
+	;;
+*)
+	step "build-$flavour" "building the $flavour kernel" \
+		kernel_make "$flavour" "${variables[@]}" bzImage modules || {
+		# Nothing is tested that isn't of these sources.
+		rm -f "$image"
+		exit 1
+	}
+	;;
+esac

@@ -35,6 +35,7 @@ table()
 "$here/prepare.sh"
 "$here/build.sh" coverage
 "$here/initramfs.sh" full
+"$here/initramfs.sh" modules coverage
 step cover "running KUnit and the selftests" \
 	env TIMEOUT=900 "$here/boot.sh" cover coverage shm cover "kunit.filter_glob=p2pdma*" \
 	"pci=p2pdma_allow_host=1234:5678;nonsense"

@@ -4,8 +4,8 @@
 # through an NVMe target, whose modules come out of the package, too.
 # usage: deb-boot.sh cloud|generic|rt
 set -euo pipefail
-# shellcheck source=harness/tests.sh
-. "$(dirname "$0")/tests.sh"
+# shellcheck source=harness/lib.sh
+. "$(dirname "$0")/lib.sh"
 
 here=$root/harness
 flavour=${1:-cloud}
@@ -50,5 +50,4 @@ export IMAGE=$scratch/package/boot/vmlinuz-$release INITRD_TOO=$scratch/modules.
 "$here/demo.sh" "deb-$flavour" plain iomem=relaxed
 # Debian's have multipath, which would put the disk elsewhere in sysfs than the
 # job looks for it.
-guest_job plain switch nvmet nvme_core.multipath=N
-verdict
+exec "$here/guest.sh" "nvmet-deb-$flavour" plain switch nvmet nvme_core.multipath=N

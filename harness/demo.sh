@@ -16,7 +16,7 @@ TRACE=1 step demo "booting a machine with a PCIe switch and three NVMe drives, c
 say
 sed -n 's/^# //p; s/^\(not \)\?ok [0-9]* /  -> &/p' "$logs/$run.report" |
 	sed 's/-> ok [0-9]* /-> /; s/-> not ok [0-9]* /-> FAILED: /' |
-	grep -v '^\(job exit status\|tainted\|end of guest\)'
+	grep -v '^\(job \|tainted\|end of guest\)'
 say
 
 verdict=0

@@ -3,7 +3,7 @@
 # What goes wrong when a tree is prepared, done on purpose: each is a clear
 # error, and the next run recovers, with the same tree as if nothing had been.
 # On a copy of this repository, and of the base only the files that matter.
-# Counts for itself; check.sh adds it up.
+# The last line has counts.
 set -euo pipefail
 # shellcheck source=harness/tests.sh
 . "$(dirname "$0")/tests.sh"

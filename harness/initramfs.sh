@@ -1,9 +1,9 @@
 #!/bin/bash
 # SPDX-License-Identifier: GPL-2.0
 # Make the guest's file system: busybox, the jobs, the selftests. With "full"
-# also what only the checks need: pciutils and the control modules, and in an
-# archive of its own, since it is large, fio. With "bench", the benchmark.
-# usage: initramfs.sh [full|bench]
+# also what only the checks need: pciutils, nvme-cli and, in an archive of its
+# own, since it is large, fio. "modules": test modules for one kernel, likewise.
+# usage: initramfs.sh [full | modules FLAVOUR | bench FLAVOUR]
 set -euo pipefail
 # shellcheck source=harness/lib.sh
 . "$(dirname "$0")/lib.sh"
@@ -29,22 +29,22 @@ add_program()
 build_selftests()
 {
 	mkdir -p "$out/selftests"
-	kernel_make plain -s headers
+	kernel_make headers -s headers
 	make -C "$selftests/pci-p2pdma" OUTPUT="$out/selftests" \
 		CC='ccache gcc' \
-		KHDR_INCLUDES="-isystem $out/plain/usr/include" all
+		KHDR_INCLUDES="-isystem $out/headers/usr/include" all
 }
 
 # Modules are built for a kernel, in a directory that make may write to.
 # build_modules FLAVOUR SOURCES NAME
 build_modules()
 {
-	local flavour=$1 sources=$2 name=$3
+	local flavour=$1 sources=$2 built=$out/$1-modules/$3
 
-	mkdir -p "$out/$flavour-modules" "$guest/modules/$flavour"
-	rsync -rc "$sources/" "$out/$flavour-modules/$name/"
-	kernel_make "$flavour" M="$out/$flavour-modules/$name" modules
-	cp "$out/$flavour-modules/$name/"*.ko "$guest/modules/$flavour/"
+	mkdir -p "$built"
+	rsync -rc "$sources/" "$built/"
+	kernel_make "$flavour" M="$built" modules
+	cp "$built/"*.ko "$modules/"
 }
 
 fill_guest()
@@ -64,8 +64,6 @@ fill_guest()
 
 fill_full()
 {
-	local flavour
-
 	rm -f "$guest"/bin/{lspci,setpci}
 	add_program "$guest" lspci
 	add_program "$guest" setpci
@@ -74,37 +72,26 @@ fill_full()
 	mkdir -p "$out/tools-pci"
 	make -C "$tree/tools/pci" OUTPUT="$out/tools-pci/"
 	add_program "$guest" "$out/tools-pci/lsp2pdma"
-	for flavour in plain debug kcsan coverage; do
-		[[ -f $out/$flavour/Module.symvers ]] || continue
-		build_modules "$flavour" "$root/harness/control" control
-		build_modules "$flavour" \
-			"$selftests/pci-p2pdma/test_modules" test_modules
-		# A kernel of an earlier run may have been built without them.
-		[[ ! -d $out/$flavour/samples/pci-p2pdma ]] ||
-			cp "$out/$flavour"/samples/pci-p2pdma/*.ko \
-				"$guest/modules/$flavour/"
-	done
+	make_fio
 }
 
-# The module that copies where users can't map p2pmem
-fill_run()
+fill_modules()
 {
-	reason_left_out drivers/pci/p2pdma_mmap.c >/dev/null || return 0
-	[[ ! -f $out/plain/Module.symvers ]] ||
-		build_modules plain "$selftests/pci-p2pdma/test_modules" \
-			test_modules
+	build_modules "$1" "$root/harness/control" control
+	build_modules "$1" "$selftests/pci-p2pdma/test_modules" test_modules
+	# A kernel of an earlier run may have been built without them.
+	[[ ! -d $out/$1/samples/pci-p2pdma ]] ||
+		cp "$out/$1"/samples/pci-p2pdma/*.ko "$modules/"
 }
 
 fill_bench()
 {
-	local flavour sources=$out/bench-sources
+	local sources=$out/bench-sources
 
 	mkdir -p "$sources"
 	cp "$root"/harness/bench/{Makefile,*.c} \
 		"$tree"/drivers/pci/tests/p2pdma_fabric.[ch] "$sources/"
-	for flavour in untouched plain; do
-		build_modules "$flavour" "$sources" bench
-	done
+	build_modules "$1" "$sources" bench
 }
 
 # pack DIR ARCHIVE
@@ -128,15 +115,26 @@ make_fio()
 make_initramfs()
 {
 	fill_guest
-	case ${1:-} in
-	full)
-		fill_full
-		make_fio
-		;;
-	bench) fill_bench ;;
-	*) fill_run ;;
-	esac
+	[[ ${1:-} != full ]] || fill_full
 	pack "$guest" "$out/initramfs.gz"
 }
 
-step initramfs "building the guest's programs" make_initramfs "${1:-}"
+# make_modules KIND FLAVOUR
+make_modules()
+{
+	local root_of=$out/$2-modules/guest
+
+	modules=$root_of/modules/$2
+	rm -rf "$root_of"
+	mkdir -p "$modules"
+	"fill_$1" "$2"
+	pack "$root_of" "$out/modules-$2.gz"
+}
+
+case ${1:-} in
+modules | bench)
+	step "modules-$2" "building test modules for the $2 kernel" \
+		make_modules "$1" "$2"
+	;;
+*) step initramfs "building the guest's programs" make_initramfs "${1:-}" ;;
+esac

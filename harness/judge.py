@@ -2,10 +2,10 @@
 # SPDX-License-Identifier: GPL-2.0
 """Judge one guest run by what it left behind.
 
-usage: judge.py TREE LOGS NAME [--kunit] [--expect KIND] [--skips FILE]
-                [--skip TEST]... [--taint BITS]
+usage: judge.py TREE LOGS NAME [--kernel DIR] [--kunit] [--expect KIND]
+                [--skips FILE] [--skip TEST]... [--taint BITS]
 
-A run passes if its plan is complete, at least one test passed, none failed,
+A run passes if the plan of each of its jobs is complete, at least one test passed, none failed,
 each skip is a TEST or one that FILE lists, the kernel had nothing to say, nothing
 leaked, and the guest reached its end. Else the verdict names the first thing
 that was wrong, in this order:
@@ -19,8 +19,12 @@ that was wrong, in this order:
   none   no plan, an incomplete plan, or no pass
   end    the guest did not reach its end
 
-KUnit runs while the kernel boots: its results are on the console, and
-kunit.py's own parser reads them. Jobs write TAP to the report.
+KUnit runs while the kernel boots: its results are on the console. Jobs write
+TAP to the report, each one below a line "# job NAME". kunit.py's own parser
+reads both.
+
+Of data races that KCSAN reports those count in which one of the two accesses is
+in a module or in a function of OWN_OBJECTS, of the kernel built in DIR.
 
 Prints one line: NAME KIND passed failed skipped, and the reasons below it.
 Exit status 0 if KIND is the expected one, "pass" by default.
@@ -29,6 +33,7 @@ Exit status 0 if KIND is the expected one, "pass" by default.
 import argparse
 import io
 import re
+import subprocess
 import sys
 from contextlib import redirect_stdout
 from pathlib import Path
@@ -46,11 +51,15 @@ LEAK = re.compile(r"unreferenced object")
 HARMLESS = re.compile(
     r"DMA-API: preallocated|DMA-API: debugging enabled|"
     r"kmemleak: .*(initialized|scanning)")
-# Data races of the base, which no caller can help. schedule_hrtimeout() looks
-# without a mark whether its timer has been and cleared the sleeper's task.
-BASES_RACES = {"hrtimer_wakeup / schedule_hrtimeout_range_clock"}
+# Where races are ours: our files, and what they have to serialise
+OWN_OBJECTS = ("drivers/pci/p2pdma*.o", "drivers/pci/tests/*.o",
+               "lib/genalloc.o", "mm/memremap.o")
 # A line of a stack
-OURS = re.compile(r"\w*p2p\w*\+0x|\+0x\w+/0x\w+ \[\w+\]")
+FRAME = re.compile(r"\b([\w.]+)\+0x\w+/0x\w+( \[\w+\])?")
+# What accesses memory for its caller
+HELPERS = re.compile(r"_*(mem|str)\w+$|_*(copy_|clear_page|find_.*bit)\w*")
+# Why a test of kselftest_harness.h ended
+CAUSE = re.compile(r"^# .*(terminated by timeout|terminated unexpectedly|:Expected )")
 BRACKET = re.compile(r"expected warning (begins: (?P<what>.*)|ends)")
 
 
@@ -61,13 +70,33 @@ def lines_of(path):
         return []
 
 
-def race_counts(report):
-    """If code of ours, or a module, is in a stack, and it isn't the base's"""
-    _, _, pair = report[0].partition(": data-race in ")
-    return pair not in BASES_RACES and any(OURS.search(x) for x in report)
+def own_functions(kernel):
+    """Names of the functions that OWN_OBJECTS define"""
+    objects = [o for pattern in OWN_OBJECTS for o in kernel.glob(pattern)]
+    symbols = subprocess.run(["nm", "--defined-only", *objects], check=True,
+                             capture_output=True, text=True).stdout
+    return set(re.findall(r"^\w+ [tTwW] (\S+)$", symbols, re.M))
 
 
-def without_others_races(console):
+def is_ours(report, own):
+    """The first function of each of the two stacks, but for helpers"""
+    accessed = False
+    for line in report:
+        if re.search(r"(read|write).* to 0x|race at unknown origin", line):
+            accessed = True
+        elif accessed and (frame := FRAME.search(line)):
+            if HELPERS.match(frame[1]):
+                continue
+            accessed = False
+            if frame[2] or frame[1] in own:
+                return True
+    return False
+
+
+def without_others_races(console, kernel):
+    if not any("BUG: KCSAN:" in line for line in console):
+        return console
+    own = own_functions(kernel)
     kept, report = [], None
     for line in console:
         if "BUG: KCSAN:" in line:
@@ -77,7 +106,7 @@ def without_others_races(console):
             continue
         report.append(line)
         if line.endswith("=====") or len(report) > 100:
-            if race_counts(report):
+            if is_ours(report, own):
                 kept += report
             report = None
     return kept + (report or [])
@@ -107,42 +136,33 @@ def find_splats(console, problems):
     return brackets
 
 
-def judge_report(report, problems):
-    """TAP, one level: what kselftest_harness.h and the jobs write"""
-    plan, results, skips, running = None, [], [], ""
+def jobs_of(report):
+    """The results of each job, and why tests failed. 6.1's kselftest_harness.h
+    names no test that it skips."""
+    jobs, running, causes = [], "", []
     for line in report:
-        if match := re.match(r"1\.\.(\d+)", line):
-            plan = int(match[1])
+        if line.startswith("# job ") and not line.startswith("# job exit"):
+            jobs.append([])
         elif match := re.match(r"# +RUN +(\S+) \.\.\.", line):
             running = match[1]
-        elif match := re.match(r"(not )?ok \d+ ?(.*)", line):
-            name, _, directive = match[2].partition("#")
-            if re.match(r"\s*skip", directive, re.I):
-                # 6.1's kselftest_harness.h names no test that it skips.
-                skips.append(name.strip(" -") or running)
-            else:
-                results.append(not match[1])
-            if match[1]:
-                problems["fail"].append(line)
-        elif line.startswith("Bail out!"):
-            problems["none"].append(line)
-    if plan is None:
-        problems["none"].append("no plan")
-    elif plan != len(results) + len(skips):
-        problems["none"].append(
-            f"a plan of {plan}, results of {len(results) + len(skips)}")
-    return sum(results), len(results) - sum(results), skips
+        elif CAUSE.match(line):
+            causes.append(line)
+        else:
+            line = re.sub(r"^ok (\d+) # SKIP", rf"ok \1 {running} # SKIP", line)
+            if re.match(r"K?TAP version|1\.\.|(not )?ok |Bail out!", line):
+                jobs = jobs or [[]]
+                jobs[-1].append(line)
+    return jobs or [[]], causes
 
 
-def judge_kunit(tree, console, problems, log):
-    """The suites that the kernel ran, by kunit.py's parser"""
-    sys.path.insert(0, str(tree / "tools/testing/kunit"))
+def parse(lines, problems, log):
+    """One text of KTAP, by kunit.py's parser"""
     text = io.StringIO()
     with redirect_stdout(text):
         import kunit_parser
-        run = kunit_parser.parse_run_tests(console)
-    log.write_text(text.getvalue())
-    skips, failed = [], []
+        run = kunit_parser.parse_run_tests(lines)
+    log.write(text.getvalue())
+    failed, skips = [], []
 
     def walk(test, path):
         path = f"{path}.{test.name}" if path else test.name
@@ -153,15 +173,16 @@ def judge_kunit(tree, console, problems, log):
         for sub in test.subtests:
             walk(sub, path)
 
-    for suite in run.subtests:
-        walk(suite, "")
+    for test in run.subtests:
+        walk(test, "")
     problems["fail"] += [f"not ok {name}" for name in failed]
     counts = run.counts
-    if counts.errors or counts.crashed:
+    problems["none"] += [x for x in lines if x.startswith("Bail out!")]
+    if not run.subtests:
+        problems["none"].append("no results")
+    elif counts.errors or counts.crashed:
         problems["none"].append(
             f"{counts.errors} errors in the results, {counts.crashed} crashed")
-    if not run.subtests:
-        problems["none"].append("no suite has run")
     return counts.passed, counts.failed + counts.crashed, skips
 
 
@@ -174,14 +195,19 @@ def judge(args, problems):
         problems["hang"].append("the time was over")
     elif status != "0":
         problems["end"].append(f"QEMU's exit status is {status}")
-    announced = find_splats(without_others_races(console), problems)
+    announced = find_splats(
+        without_others_races(console, args.kernel), problems)
     problems["leak"] += [x for x in report if LEAK.search(x)]
 
-    if args.kunit:
-        passed, failed, skips = judge_kunit(
-            args.tree, console, problems, args.logs / f"{args.name}.kunit")
-    else:
-        passed, failed, skips = judge_report(report, problems)
+    sys.path.insert(0, str(args.tree / "tools/testing/kunit"))
+    jobs, causes = ([console], []) if args.kunit else jobs_of(report)
+    passed, failed, skips = 0, 0, []
+    with open(args.logs / f"{args.name}.results", "w") as log:
+        for job in jobs:
+            p, f, s = parse(job, problems, log)
+            passed, failed, skips = passed + p, failed + f, skips + s
+    if problems["fail"]:
+        problems["fail"] += causes
     if not passed:
         problems["none"].append("no test has passed")
     listed = args.skip + (lines_of(args.skips) if args.skips else [])
@@ -205,6 +231,7 @@ def main():
     parser.add_argument("tree", type=Path)
     parser.add_argument("logs", type=Path)
     parser.add_argument("name")
+    parser.add_argument("--kernel", type=Path)
     parser.add_argument("--kunit", action="store_true")
     parser.add_argument("--expect", default="pass")
     parser.add_argument("--skips", type=Path)

@@ -2,6 +2,9 @@
 # SPDX-License-Identifier: GPL-2.0
 # What every script of the harness uses. Sourced, after "set -euo pipefail".
 
+# The tools of the packages that deps.sh asks for, not what shadows them
+PATH=/usr/sbin:/usr/bin:/sbin:/bin:$PATH
+
 # shellcheck disable=SC2034	# used by those who source this
 root=$(cd "$(dirname "${BASH_SOURCE[0]}")/.." && pwd)
 base=${BASE:-6.12}
@@ -134,18 +137,21 @@ progress()
 # The sources of a build
 tree_of()
 {
-	if [[ $1 == untouched ]]; then
-		printf '%s\n' "$out/base"
-	else
-		printf '%s\n' "$tree"
-	fi
+	case $1 in
+	untouched) printf '%s\n' "$out/base" ;;
+	*-broken) printf '%s\n' "$out/tree-broken" ;;
+	*) printf '%s\n' "$tree" ;;
+	esac
 }
 
-# make in the prepared tree, for the build NAME, with ccache.
+# make in the prepared tree, for the build NAME, with ccache. Below another make
+# it takes as many jobs as that one has to give.
 kernel_make()
 {
-	local name=$1
+	local name=$1 parallel=("-j$jobs")
 	shift
+
+	[[ ${MAKEFLAGS:-} != *--jobserver-auth* ]] || parallel=()
 
 	# Paths under out/ are hashed relative to it, so that a fresh clone
 	# elsewhere finds what another one has compiled. Depend mode: what is
@@ -155,7 +161,7 @@ kernel_make()
 	CCACHE_IGNOREOPTIONS='-fmacro-prefix-map=*' \
 	KBUILD_BUILD_TIMESTAMP='2026-01-01' KBUILD_BUILD_USER=kbuild \
 	KBUILD_BUILD_HOST=harness KBUILD_BUILD_VERSION=1 \
-		make -C "$(tree_of "$name")" O="$out/$name" -j"$jobs" \
+		make -C "$(tree_of "$name")" O="$out/$name" "${parallel[@]}" \
 		CC="$root/harness/cc.sh" HOSTCC='ccache gcc' "$@"
 }
 

@@ -1,11 +1,8 @@
 #!/bin/bash
 # SPDX-License-Identifier: GPL-2.0
-# The gates that need no running kernel, cheapest first. Each one has an exit
-# code of its own (see the table at the end); the first that fails ends it,
-# unless KEEP_GOING is set.
-# usage: lint.sh [fast|brief]
-#   fast: without those that want a build
-#   brief: without those that have nothing to do with the base
+# The gates that need no running kernel, cheapest first; without a name all of
+# them. What is posted goes through checkpatch as it is posted: series.sh.
+# usage: lint.sh [GATE...]
 set -euo pipefail
 # shellcheck source=harness/series-lib.sh
 . "$(dirname "$0")/series-lib.sh"
@@ -69,45 +66,15 @@ ignored=FILE_PATH_CHANGES,COMMIT_MESSAGE,MISSING_SIGN_OFF,SPDX_LICENSE_TAG
 # VOLATILE: memory that a device writes, seen from user space. BRACES: the
 # EXPECT macros of kselftest_harness.h end in an optional block.
 ignored_in_programs=VOLATILE,BRACES
-# In trace headers the macros' arguments stand as the kernel's others do.
-ignored_in_traces=PARENTHESIS_ALIGNMENT,OPEN_ENDED_LINE
 
 gate_checkpatch()
 {
 	local f bad=0
 
 	while IFS= read -r f; do
-		checkpatch --ignore "$ignored" -f "$f" || bad=1
-	done < <(files 'drivers/*.[ch]' 'include/*.h' 'samples/*.[ch]' |
-		grep -v '^include/trace/')
-	while IFS= read -r f; do
-		checkpatch --ignore "$ignored,$ignored_in_traces" -f "$f" || bad=1
-	done < <(files 'include/trace/*.h')
-	while IFS= read -r f; do
 		checkpatch --ignore "$ignored,$ignored_in_programs" -f "$f" || bad=1
-	done < <(files 'tools/*.[ch]' 'harness/*.c')
-	while IFS= read -r f; do
-		# From standard input: what git knows it takes for a source
-		checkpatch --ignore "$ignored" --no-signoff - <"$f" |
-			sed "s|^-:|$f:|" || bad=1
-	done < <(files 'patches/*.patch')
+	done < <(files 'harness/*.c')
 	return "$bad"
-}
-
-# A deliberate break that the sources have grown away from breaks nothing.
-gate_breaks()
-{
-	local patch file reason
-
-	for patch in "$root"/harness/breaks/*.patch; do
-		file=$(sed -n 's|^--- a/||p' "$patch")
-		if reason=$(reason_left_out "$file"); then
-			say "$patch: left out: $reason"
-			continue
-		fi
-		patch -d "$out/stage" -p1 -F0 -s --dry-run -r - <"$patch" ||
-			{ say "$patch does not apply"; return 1; }
-	done
 }
 
 # What is posted: every line of all entries that names something of ours
@@ -210,31 +177,16 @@ sources()
 	done
 }
 
-objects()
-{
-	sources | sed 's/c$/o/'
-}
-
 gate_w1()
 {
-	local list
-
-	mapfile -t list < <(objects)
-	(cd "$tree" && touch -c "${list[@]/%.o/.c}")
-	CCACHE_DISABLE=1 kernel_make plain W=1 "${list[@]}" 2>&1 |
-		tee "$logs/w1.out" || return 1
-	! grep -E 'warning:|error:' "$logs/w1.out"
+	"$root/harness/build.sh" lint
+	! grep -E '\[-W' "$logs/build-lint.log"
 }
 
 gate_sparse()
 {
-	local list
-
-	mapfile -t list < <(objects)
-	kernel_make plain C=2 CF=-D__CHECK_ENDIAN__ "${list[@]}" 2>&1 |
-		tee "$logs/sparse.out" || return 1
-	! grep -E '(drivers/pci|samples/pci-p2pdma)/(p2pdma|tests/)[^ ]*: (warning|error)' \
-		"$logs/sparse.out"
+	! grep -v '\[-W' "$logs/build-lint.log" |
+		grep -E '(drivers/pci|samples/pci-p2pdma)/(p2pdma|tests/)[^ ]*: (warning|error)'
 }
 
 # The base's semantic patches on our files. "make coccicheck" would go over the
@@ -267,46 +219,26 @@ gate_docs()
 }
 
 passed=0 failed=0
-# gate EXIT-CODE NAME
 gate()
 {
-	local code=$1 name=$2 start=$SECONDS
+	local start=$SECONDS
 
-	if "gate_$name" >"$logs/lint-$name.log" 2>&1; then
-		say "  ok: $name, $((SECONDS - start)) s"
+	if "gate_$1" >"$logs/lint-$1.log" 2>&1; then
+		say "  ok: $1, $((SECONDS - start)) s"
 		((++passed))
 		return
 	fi
 	((++failed))
-	say "  not ok: $name"
-	tail -n 20 "$logs/lint-$name.log" | sed 's/^/    /'
-	say "  the whole log: $logs/lint-$name.log"
-	[[ -n ${KEEP_GOING:-} ]] || exit "$code"
+	say "  not ok: $1"
+	tail -n 20 "$logs/lint-$1.log" | sed 's/^/    /'
+	say "  the whole log: $logs/lint-$1.log"
 }
 
-# verdict: the last line
-verdict()
-{
-	say "lint: $passed passed, $failed failed"
-	exit $((failed ? 1 : 0))
-}
-
+all=(spdx shellcheck checkpatch kernel_doc series cocci docs w1 sparse coccicheck users)
+(($#)) || set -- "${all[@]}"
 say "Lint ($base)"
-# What looks at our files alone says the same on each base.
-if [[ ${1:-} != brief ]]; then
-	gate 10 spdx
-	gate 11 shellcheck
-	gate 12 checkpatch
-fi
-gate 13 kernel_doc
-gate 17 breaks
-gate 18 series
-gate 19 cocci
-[[ ${1:-} != fast ]] || verdict
-gate 21 docs
-"$root/harness/build.sh" plain
-gate 14 w1
-gate 15 sparse
-[[ ${1:-} == brief ]] || gate 16 coccicheck
-gate 20 users
-verdict
+for name; do
+	gate "$name"
+done
+say "lint: $passed passed, $failed failed"
+((!failed))

@@ -3,30 +3,30 @@
 # One kind of test, for the loop of edit and test.
 # usage: one.sh kunit FLAVOUR TOPOLOGY [SUITE]
 #        one.sh selftest FLAVOUR TOPOLOGY [PROGRAM]
-#        one.sh job FLAVOUR TOPOLOGY JOB
+#        one.sh jobs FLAVOUR TOPOLOGY JOBS
 set -euo pipefail
-# shellcheck source=harness/tests.sh
-. "$(dirname "$0")/tests.sh"
+# shellcheck source=harness/lib.sh
+. "$(dirname "$0")/lib.sh"
 
-kind=$1 flavour=$2 topology=$3 what=${4:-}
+here=$root/harness kind=$1 flavour=$2 topology=$3 what=${4:-}
+name=one-$flavour status=0
 
-"$root/harness/initramfs.sh"
-case $kind in
-kunit)
-	guest_kunit "$flavour" "$what"
-	cat "$logs/kunit-$flavour.kunit"
-	;;
-selftest)
-	for program in ${what:-p2pmem_sysfs p2pmem_copy p2pmem_lifecycle p2pmem_query}; do
-		guest_job "$flavour" "$topology" "selftest,$program"
-		grep '^\(not \)\?ok \|:Expected' \
-			"$logs/selftest-$program-$flavour-$topology.report" || true
-	done
-	;;
-job)
-	"$root/harness/initramfs.sh" full
-	guest_job "$flavour" "$topology" "$what"
-	cat "$logs/${what//,/-}-$flavour-$topology.report"
-	;;
-esac
-verdict
+if [[ $kind == kunit ]]; then
+	topology=bare
+	"$here/initramfs.sh"
+	SUITE=${what:-p2pdma*} "$here/guest.sh" "$name" "$flavour" "$topology" \
+		kunit || status=$?
+	cat "$logs/$name.results"
+	exit "$status"
+fi
+if [[ $kind == selftest ]]; then
+	[[ -n $what ]] || what=p2pmem_sysfs+selftest,p2pmem_copy+selftest,p2pmem_lifecycle+selftest,p2pmem_query
+	what=selftest,$what
+	"$here/initramfs.sh"
+else
+	"$here/initramfs.sh" full
+fi
+"$here/initramfs.sh" modules "$flavour"
+"$here/guest.sh" "$name" "$flavour" "$topology" "$what" || status=$?
+grep '^\(not \)\?ok \|^# job \|:Expected\|terminated by' "$logs/$name.report" || true
+exit "$status"

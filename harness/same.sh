@@ -4,7 +4,7 @@
 # and one with =n, on the same machine without a provider, have the same boot
 # log, ACS registers, IOMMU groups, memory use, sysfs and devices (same.py says
 # what is permitted to differ). Wants both kernels and the full initramfs.
-# Counts for itself; check.sh adds it up.
+# The last line has counts.
 set -euo pipefail
 # shellcheck source=harness/tests.sh
 . "$(dirname "$0")/tests.sh"
@@ -16,7 +16,7 @@ facts()
 {
 	"$root/harness/boot.sh" "same-$1" "$2" "$3" facts kunit.enable=0 "${@:4}"
 	check "$2 kernel, topology $3${4:+, $4}: boots" \
-		judged_as pass "same-$1"
+		python3 "$root/harness/judge.py" "$tree" "$logs" "same-$1"
 }
 
 # compare NAME A FLAVOUR-A B FLAVOUR-B

@@ -273,7 +273,7 @@ summary()
 }
 
 require_identity
-"$root/harness/prepare.sh"
+[[ -n ${PREPARED:-} ]] || "$root/harness/prepare.sh"
 mkdir -p "$logs"
 say "Making the series ($base)"
 pin_dates

@@ -4,6 +4,7 @@
  */
 
 #include <linux/bitfield.h>
+#include <linux/console.h>
 #include <linux/device.h>
 #include <linux/dma-map-ops.h>
 #include <linux/iommu-dma.h>
@@ -382,6 +383,31 @@ static void fabric_free(struct fabric *fabric)
 	kvfree(fabric);
 }
 
+/*
+ * Scans are logged as those of real devices are, thousands of lines: only
+ * warnings go to the console, and results stay in sight. The line printed here
+ * ends the record before it, which KUnit leaves open, and which would be held
+ * back with the rest.
+ */
+static int fabric_be_quiet(const struct fabric *fabric, const char *what)
+{
+	int level = console_loglevel;
+
+	pr_info("%s: domain %x, %d functions\n", what, fabric->sysdata.domain,
+		fabric->nr_nodes);
+	console_lock();
+	console_unlock();
+	console_loglevel = min(level, LOGLEVEL_NOTICE);
+	return level;
+}
+
+static void fabric_may_speak(int level)
+{
+	console_lock();
+	console_unlock();
+	console_loglevel = level;
+}
+
 /**
  * fabric_create_failing() - Make a hierarchy, and let a read of its scan fail
  * @nodes: the functions, parents first
@@ -401,6 +427,7 @@ struct fabric *fabric_create_failing(const struct fabric_node *nodes,
 {
 	struct fabric *fabric = fabric_alloc(nodes, nr_nodes);
 	LIST_HEAD(resources);
+	int level;
 
 	if (!fabric)
 		return NULL;
@@ -411,10 +438,12 @@ struct fabric *fabric_create_failing(const struct fabric_node *nodes,
 	fabric->failing_read = nth;
 	fabric_describe_windows(fabric, bus_offset, &resources);
 
+	level = fabric_be_quiet(fabric, "scan");
 	pci_lock_rescan_remove();
 	fabric->bus = pci_scan_root_bus(NULL, 0, &fabric_ops, &fabric->sysdata,
 					&resources);
 	pci_unlock_rescan_remove();
+	fabric_may_speak(level);
 	fabric->failing_read = 0;
 	if (!fabric->bus) {
 		pci_free_resource_list(&resources);
@@ -449,12 +478,14 @@ static void fabric_disable_vfs(struct fabric *fabric)
 void fabric_destroy(struct fabric *fabric)
 {
 	struct pci_host_bridge *host = to_pci_host_bridge(fabric->bus->bridge);
+	int level = fabric_be_quiet(fabric, "removal");
 
 	fabric_disable_vfs(fabric);
 	pci_lock_rescan_remove();
 	pci_stop_root_bus(fabric->bus);
 	pci_remove_root_bus(fabric->bus);
 	pci_unlock_rescan_remove();
+	fabric_may_speak(level);
 	/* The reference that the scan has left to its caller */
 	put_device(&host->dev);
 	fabric_free(fabric);

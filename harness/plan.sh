@@ -1,0 +1,188 @@
+#!/bin/bash
+# SPDX-License-Identifier: GPL-2.0
+# The makefile of a check of one base: a task for each gate, build and guest,
+# with what it waits for. make runs what it can at the same time, and gives the
+# builds what jobs are left. It doesn't know what is urgent: so what could run
+# at any time waits until guests have something to run on. Tasks never fail for
+# make: what comes after one that failed, fails by itself.
+# usage: plan.sh everything|other|brief|quick [RESULT...]
+#   everything: of 6.12
+#   other: of another base; not what looks at our own files and tests only: the
+#          gates for style, the breaks, and the kernel with KCSAN
+#   brief: compiled, and run in its plain kernel
+#   quick: what one runs before each commit
+#   RESULT: what the first build waits for
+set -euo pipefail
+# shellcheck source=harness/lib.sh
+. "$(dirname "$0")/lib.sh"
+load_base
+
+here=$root/harness results=$out/results
+mode=$1
+before=("${@:2}")
+names=()
+
+# after TASK...: paths of their results
+after()
+{
+	printf "$results/%s " "$@"
+}
+
+# task NAME "PREREQUISITES" COMMAND [argument...]
+task()
+{
+	local name=$1 prerequisites=$2
+	shift 2
+
+	names+=("$name")
+	printf '%s/%s: %s\n\t+@BASE=%s %q %s %s\n' "$results" "$name" \
+		"$prerequisites" "$base" "$here/task.sh" "$name" \
+		"$(printf ' %q' "$@")"
+}
+
+# builds FLAVOUR...: one after another, so that guests of the first run while
+# the next is built
+builds()
+{
+	local flavour wait="${before[*]}"
+
+	for flavour; do
+		task "build-$flavour" "$(after prepare) $wait" \
+			"$here/build.sh" "$flavour"
+		wait=$(after "build-$flavour")
+		[[ $flavour == *-broken || $flavour == off ]] ||
+			task "modules-$flavour" "$(after "build-$flavour")" \
+				"$here/initramfs.sh" modules "$flavour"
+	done
+}
+
+# jobs_of JOBS: those that this base can have. For what it can't, results/left-out
+# has a line. Where users can't map p2pmem, a module copies.
+jobs_of()
+{
+	local job kept='' reason
+
+	for job in ${1//+/ }; do
+		if [[ $job == copies ]]; then
+			job=selftest,p2pmem_copy
+			! reason_left_out "$job" >/dev/null || job=copy
+		fi
+		if reason=$(reason_left_out "$job"); then
+			printf '%s: %s\n' "$reason" "$job" >>"$results/left-out"
+		else
+			kept+=+$job
+		fi
+	done
+	printf '%s\n' "${kept#+}"
+}
+
+# guests FLAVOUR...: those of the table that are for these kernels
+guests()
+{
+	local flavour name kernels topology jobs options
+	local environment parameters option waits
+
+	while read -r name kernels topology jobs options; do
+		jobs=$(jobs_of "$jobs")
+		[[ -n $jobs ]] || continue
+		environment=() parameters=()
+		for option in $options; do
+			case $option in
+			[A-Z]*=*) environment+=("$option") ;;
+			*) parameters+=("$option") ;;
+			esac
+		done
+		for flavour; do
+			if [[ $mode == quick ]]; then
+				[[ ,$kernels, == *,quick,* ]] || continue
+			else
+				[[ ,$kernels, == *,$flavour,* ]] || continue
+			fi
+			[[ $flavour != kcsan ]] || environment+=(SMP=4)
+			waits=$(after "build-$flavour" initramfs)
+			[[ $flavour == off ]] ||
+				waits+=$(after "modules-${flavour%-broken}")
+			task "$name-$flavour" "$waits" env "${environment[@]}" \
+				"$here/guest.sh" "$name-$flavour" "$flavour" \
+				"$topology" "$jobs" "${parameters[@]}"
+		done
+	done < <(sed '/^#/d; /^$/d' "$here/guests" |
+		{ [[ $mode != brief ]] && cat || grep -v '^control-'; })
+}
+
+# gates NAME...
+gates()
+{
+	local gate
+
+	for gate; do
+		task "lint-$gate" "$(after build-plain)" "$here/lint.sh" "$gate"
+	done
+}
+
+compiled_and_posted()
+{
+	task lint-w1 "$(after build-plain)" "$here/lint.sh" w1
+	task lint-sparse "$(after lint-w1)" "$here/lint.sh" sparse
+	gates kernel_doc series users docs cocci
+	# Whoever checks need not be known to git.
+	task series "$(after build-plain)" env PREPARED=1 \
+		"GIT_AUTHOR_NAME=${GIT_AUTHOR_NAME:-$(git config user.name || echo check)}" \
+		"GIT_AUTHOR_EMAIL=${GIT_AUTHOR_EMAIL:-$(git config user.email || echo check@localhost)}" \
+		"$here/series.sh"
+}
+
+style()
+{
+	gates spdx shellcheck checkpatch
+	[[ $mode == quick ]] || gates coccicheck
+}
+
+off()
+{
+	task same "$(after build-plain build-off initramfs)" "$here/same.sh"
+}
+
+offline()
+{
+	task tool-offline "$(after operator-plain)" "$here/offline.sh"
+}
+
+rm -rf "$results"
+mkdir -p "$results"
+task prepare "" "$here/prepare.sh"
+task initramfs "$(after prepare) ${before[*]}" "$here/initramfs.sh" full
+case $mode in
+everything)
+	builds debug plain kcsan plain-broken off debug-broken
+	guests debug plain kcsan plain-broken off debug-broken
+	compiled_and_posted
+	style
+	task hurt "$(after build-plain)" "$here/hurt.sh"
+	offline
+	off
+	;;
+other)
+	builds debug plain off
+	guests debug plain off
+	compiled_and_posted
+	offline
+	off
+	;;
+brief)
+	builds plain
+	guests plain
+	compiled_and_posted
+	offline
+	;;
+quick)
+	builds plain
+	guests plain
+	style
+	task lint-w1 "$(after build-plain)" "$here/lint.sh" w1
+	task lint-sparse "$(after lint-w1)" "$here/lint.sh" sparse
+	gates kernel_doc series
+	;;
+esac
+printf '%s\n' "${names[@]}" >"$results/plan"
+printf '%s-check: %s\n' "$base" "$(after "${names[@]}")"

@@ -154,9 +154,9 @@ run_suites()
 	fi
 	[[ -d $tree/tools/testing/selftests/pci-p2pdma ]] || return 0
 	for program in p2pmem_sysfs p2pmem_copy p2pmem_lifecycle p2pmem_query; do
-		! reason_left_out "selftest,$program" >/dev/null || continue
+		! reason_left_out "$program" >/dev/null || continue
 		check "$1: $program" "$here/guest.sh" "$program-plain" plain \
-			switch "selftest,$program"
+			switch "$program"
 		((++runs))
 	done
 }

@@ -26,17 +26,24 @@ add_program()
 	done < <(ldd "$program" 2>/dev/null | grep -o '/[^ )]*')
 }
 
-build_selftests()
+# As "make install" of kselftest leaves them
+install_selftests()
 {
 	mkdir -p "$out/selftests"
 	kernel_make headers -s headers
 	make -C "$selftests/pci-p2pdma" OUTPUT="$out/selftests" \
 		CC='ccache gcc' \
-		KHDR_INCLUDES="-isystem $out/headers/usr/include" all
+		KHDR_INCLUDES="-isystem $out/headers/usr/include" \
+		INSTALL_PATH="$guest/selftests/pci-p2pdma" all install
+	[[ ! -f $selftests/kselftest/ktap_helpers.sh ]] || {
+		mkdir "$guest/selftests/kselftest"
+		cp "$selftests/kselftest/ktap_helpers.sh" \
+			"$guest/selftests/kselftest/"
+	}
 }
 
 # Modules are built for a kernel, in a directory that make may write to.
-# build_modules FLAVOUR SOURCES NAME
+# build_modules FLAVOUR SOURCES NAME DIRECTORY
 build_modules()
 {
 	local flavour=$1 sources=$2 built=$out/$1-modules/$3
@@ -44,7 +51,7 @@ build_modules()
 	mkdir -p "$built"
 	rsync -rc "$sources/" "$built/"
 	kernel_make "$flavour" M="$built" modules
-	cp "$built/"*.ko "$modules/"
+	cp "$built/"*.ko "$4/"
 }
 
 fill_guest()
@@ -57,9 +64,7 @@ fill_guest()
 	done
 	cp "$root/harness/guest/init" "$guest/init"
 	cp "$root"/harness/guest/jobs/* "$guest/jobs/"
-	build_selftests
-	find "$out/selftests" -maxdepth 1 -type f -executable \
-		-exec cp -t "$guest/bin" {} +
+	install_selftests
 }
 
 fill_full()
@@ -77,11 +82,14 @@ fill_full()
 
 fill_modules()
 {
-	build_modules "$1" "$root/harness/control" control
-	build_modules "$1" "$selftests/pci-p2pdma/test_modules" test_modules
-	# A kernel of an earlier run may have been built without them.
-	[[ ! -d $out/$1/samples/pci-p2pdma ]] ||
-		cp "$out/$1"/samples/pci-p2pdma/*.ko "$modules/"
+	local tests=$2/selftests/pci-p2pdma/test_modules
+
+	mkdir -p "$tests" "$2/modules"
+	build_modules "$1" "$root/harness/control" control "$2/modules"
+	build_modules "$1" "$selftests/pci-p2pdma/test_modules" test_modules \
+		"$tests"
+	# The samples
+	kernel_make "$1" INSTALL_MOD_PATH="$2" modules_install
 }
 
 fill_bench()
@@ -91,7 +99,8 @@ fill_bench()
 	mkdir -p "$sources"
 	cp "$root"/harness/bench/{Makefile,*.c} \
 		"$tree"/drivers/pci/tests/p2pdma_fabric.[ch] "$sources/"
-	build_modules "$1" "$sources" bench
+	mkdir -p "$2/modules"
+	build_modules "$1" "$sources" bench "$2/modules"
 }
 
 # pack DIR ARCHIVE
@@ -122,13 +131,12 @@ make_initramfs()
 # make_modules KIND FLAVOUR
 make_modules()
 {
-	local root_of=$out/$2-modules/guest
+	local dir=$out/$2-modules/guest
 
-	modules=$root_of/modules/$2
-	rm -rf "$root_of"
-	mkdir -p "$modules"
-	"fill_$1" "$2"
-	pack "$root_of" "$out/modules-$2.gz"
+	rm -rf "$dir"
+	mkdir -p "$dir"
+	"fill_$1" "$2" "$dir"
+	pack "$dir" "$out/modules-$2.gz"
 }
 
 case ${1:-} in

@@ -10,6 +10,7 @@ root=$(cd "$(dirname "${BASH_SOURCE[0]}")/.." && pwd)
 base=${BASE:-6.12}
 out=${OUT:-$root/out/$base}	# OUT: another place for a tree and its builds
 logs=$out/logs
+tests=$root/tools/testing/selftests/pci-p2pdma
 tree=$out/tree
 jobs=${J:-$(($(nproc) + 1))}
 # Directories of this repository that are a slice of the kernel tree

@@ -20,8 +20,7 @@ if [[ $kind == kunit ]]; then
 	exit "$status"
 fi
 if [[ $kind == selftest ]]; then
-	[[ -n $what ]] || what=p2pmem_sysfs+selftest,p2pmem_copy+selftest,p2pmem_lifecycle+selftest,p2pmem_query
-	what=selftest,$what
+	[[ -n $what ]] || what=p2pmem_sysfs+p2pmem_copy+p2pmem_lifecycle+p2pmem_query
 	"$here/initramfs.sh"
 else
 	"$here/initramfs.sh" full

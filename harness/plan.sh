@@ -64,7 +64,7 @@ jobs_of()
 
 	for job in ${1//+/ }; do
 		if [[ $job == copies ]]; then
-			job=selftest,p2pmem_copy
+			job=p2pmem_copy
 			! reason_left_out "$job" >/dev/null || job=copy
 		fi
 		if reason=$(reason_left_out "$job"); then

@@ -3,7 +3,7 @@
 # The same ports, with drives of which none has controller memory. (CMB=16 in
 # the environment: there is a provider after all.)
 # shellcheck source=harness/topologies/idle.sh
-. "$root/harness/topologies/idle.sh"
+. "$(dirname "${BASH_SOURCE[0]}")/idle.sh"
 devices=("${ports[@]}")
 drive first dp0 ${CMB:+"cmb_size_mb=$CMB"}
 drive second dp1

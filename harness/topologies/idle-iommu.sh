@@ -3,7 +3,7 @@
 # The same ports and devices, and an IOMMU that is on: Linux turns ACS
 # redirection on at every port, and makes groups.
 # shellcheck source=harness/topologies/idle.sh
-. "$root/harness/topologies/idle.sh"
+. "$(dirname "${BASH_SOURCE[0]}")/idle.sh"
 machine=q35,kernel-irqchip=split
 parameters+=(intel_iommu=on)
 devices=(-device intel-iommu "${devices[@]}")

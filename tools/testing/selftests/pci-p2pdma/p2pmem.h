@@ -1,40 +1,39 @@
 /* SPDX-License-Identifier: GPL-2.0 */
 /*
- * What the tests and the copy tool share: finding the devices, and a pattern
- * that can be checked word by word
+ * What the tests and the copy tool share: finding the devices, the speed of the
+ * machine, and a pattern that can be checked word by word
  *
- * The tests write to drives, so they don't look for devices themselves. The
- * caller names them:
+ * The tests write to drives. They take NVMe drives with the serial numbers
+ * "provider", "source" and "target", as qemu/ has them, or what the caller names:
  *
  *   P2PMEM_PROVIDER   PCI address of a device with peer-to-peer memory
  *   P2PMEM_SOURCE     block device whose content may be overwritten
- *   P2PMEM_TARGET     likewise, another one
- *   P2PMEM_REACHABLE  1 if both drives reach the provider, 0 if they don't
+ *   P2PMEM_SOURCE_PCI its PCI address
+ *   P2PMEM_TARGET     another block device to be overwritten
+ *   P2PMEM_REACHABLE  1 if both drives reach the provider, 0 if they don't;
+ *                     without it, what the kernel says
  */
 #ifndef _P2PMEM_H
 #define _P2PMEM_H
 
 #include <errno.h>
 #include <fcntl.h>
+#include <glob.h>
+#include <libgen.h>
 #include <linux/pci-p2pdma.h>
 #include <stdbool.h>
 #include <stdint.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/ioctl.h>
 #include <sys/mman.h>
 #include <sys/stat.h>
+#include <time.h>
 #include <unistd.h>
 
 #define PAGE	4096UL
 #define MIB	(1024UL * 1024)
-
-static inline const char *p2pmem_env(const char *name)
-{
-	const char *value = getenv(name);
-
-	return value && *value ? value : NULL;
-}
 
 /* Path of a file of a PCI device in sysfs; valid until the next call but one */
 static inline const char *p2pmem_path(const char *bdf, const char *file)
@@ -60,6 +59,95 @@ static inline bool p2pmem_address(const char *bdf,
 		.domain = domain, .bus = bus, .devfn = dev << 3 | fn
 	};
 	return true;
+}
+
+/* The NVMe controller at @path, if its serial number is one of ours */
+static inline void p2pmem_found_drive(const char *path)
+{
+	static const struct { const char *serial, *pci, *block; } names[] = {
+		{ "provider", "P2PMEM_PROVIDER", NULL },
+		{ "source", "P2PMEM_SOURCE_PCI", "P2PMEM_SOURCE" },
+		{ "target", NULL, "P2PMEM_TARGET" },
+	};
+	char file[512], serial[64] = "", pci[512] = "", block[64];
+	unsigned int i;
+	FILE *f;
+
+	snprintf(file, sizeof(file), "%s/serial", path);
+	f = fopen(file, "r");
+	if (!f)
+		return;
+	if (fscanf(f, "%63s", serial) != 1)
+		serial[0] = '\0';
+	fclose(f);
+	snprintf(file, sizeof(file), "%s/device", path);
+	if (readlink(file, pci, sizeof(pci) - 1) < 0)
+		return;
+	snprintf(block, sizeof(block), "/dev/%.32sn1", strrchr(path, '/') + 1);
+	for (i = 0; i < sizeof(names) / sizeof(*names); i++) {
+		if (strcmp(serial, names[i].serial))
+			continue;
+		if (names[i].pci)
+			setenv(names[i].pci, basename(pci), 0);
+		if (names[i].block)
+			setenv(names[i].block, block, 0);
+	}
+}
+
+static inline void p2pmem_find_reachable(void)
+{
+	const char *provider = getenv("P2PMEM_PROVIDER");
+	const char *client = getenv("P2PMEM_SOURCE_PCI");
+	struct pci_p2pdma_query query = {};
+	int fd = open("/dev/pci_p2pdma", O_RDONLY);
+
+	if (provider && client && p2pmem_address(provider, &query.provider) &&
+	    p2pmem_address(client, &query.client) &&
+	    !ioctl(fd, PCI_P2PDMA_IOC_QUERY, &query))
+		setenv("P2PMEM_REACHABLE",
+		       query.map_type == PCI_P2PDMA_QUERY_NOT_SUPPORTED ?
+		       "0" : "1", 0);
+	if (fd >= 0)
+		close(fd);
+}
+
+/* What the caller names, or what is found; NULL if there is none */
+static inline const char *p2pmem_env(const char *name)
+{
+	static bool looked;
+	const char *value;
+	glob_t drives;
+	size_t i;
+
+	if (!looked && !glob("/sys/class/nvme/nvme*", 0, NULL, &drives)) {
+		for (i = 0; i < drives.gl_pathc; i++)
+			p2pmem_found_drive(drives.gl_pathv[i]);
+		globfree(&drives);
+		p2pmem_find_reachable();
+	}
+	looked = true;
+	value = getenv(name);
+	return value && *value ? value : NULL;
+}
+
+/*
+ * How many times slower this machine is, at this moment, than QEMU's emulation
+ * of one on a processor of 2020: what a limit that stops a hang is scaled by
+ */
+static inline int p2pmem_slowness(void)
+{
+	enum { CALLS = 2000, REFERENCE_NS = 60000000 };
+	struct timespec start, end;
+	long long ns;
+	int i;
+
+	clock_gettime(CLOCK_MONOTONIC, &start);
+	for (i = 0; i < CALLS; i++)
+		close(open("/dev/null", O_RDONLY));
+	clock_gettime(CLOCK_MONOTONIC, &end);
+	ns = (end.tv_sec - start.tv_sec) * 1000000000LL + end.tv_nsec -
+	     start.tv_nsec;
+	return 1 + ns / REFERENCE_NS;
 }
 
 /* The number in a file, -1 if there is none */

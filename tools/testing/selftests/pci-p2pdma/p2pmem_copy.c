@@ -8,8 +8,7 @@
 #define _GNU_SOURCE
 #include <sys/uio.h>
 
-#include "../kselftest_harness.h"
-#include "p2pmem.h"
+#include "p2pmem_harness.h"
 
 #define SIZE (1 * MIB)
 

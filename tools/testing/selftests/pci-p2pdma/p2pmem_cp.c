@@ -11,6 +11,7 @@
  *                                        a line in a trace of the drive
  *   p2pmem_cp ask PROVIDER CLIENT        ask the kernel, and nothing else: exit
  *                                        status 0, reached, or 1, not reached
+ *   p2pmem_cp slowness                   what limits are to be scaled by
  *
  * The buffer is a user mapping, and the drives' I/O is O_DIRECT. In a kernel
  * that has no user mappings of p2pmem, the module p2pdma_copy has the buffer,
@@ -312,7 +313,9 @@ int main(int argc, char **argv)
 		return mark(argv[2], atol(argv[3]));
 	if (argc == 4 && !strcmp(argv[1], "ask"))
 		return ask(argv[2], argv[3]);
+	if (argc == 2 && !strcmp(argv[1], "slowness"))
+		return printf("%d\n", p2pmem_slowness()) < 0;
 	errx(2, "usage: p2pmem_cp fill DRIVE MIB | copy SOURCE TARGET MIB [BDF] |\n"
 		"                  read DRIVE MIB BDF FILE | mark DRIVE N |\n"
-		"                  ask PROVIDER CLIENT");
+		"                  ask PROVIDER CLIENT | slowness");
 }

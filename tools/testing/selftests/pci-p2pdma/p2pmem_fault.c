@@ -8,8 +8,7 @@
 #define _GNU_SOURCE
 #include <sys/ioctl.h>
 
-#include "../kselftest_harness.h"
-#include "p2pmem.h"
+#include "p2pmem_harness.h"
 
 #define FAIL_NTH	"/proc/thread-self/fail-nth"
 #define ENDLESS		1000

@@ -11,8 +11,7 @@
 #include <sys/uio.h>
 #include <sys/wait.h>
 
-#include "../kselftest_harness.h"
-#include "p2pmem.h"
+#include "p2pmem_harness.h"
 
 #define MAPS	32
 

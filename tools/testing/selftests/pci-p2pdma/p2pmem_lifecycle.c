@@ -9,8 +9,7 @@
 #include <signal.h>
 #include <stdatomic.h>
 
-#include "../kselftest_harness.h"
-#include "p2pmem.h"
+#include "p2pmem_harness.h"
 
 #define DRIVER	"/sys/bus/pci/drivers/nvme/"
 

@@ -9,8 +9,7 @@
 #include <sys/wait.h>
 #include <time.h>
 
-#include "../kselftest_harness.h"
-#include "p2pmem.h"
+#include "p2pmem_harness.h"
 
 #define FUZZ_CALLS 120000
 

@@ -6,8 +6,7 @@
 #include <signal.h>
 #include <sys/wait.h>
 
-#include "../kselftest_harness.h"
-#include "p2pmem.h"
+#include "p2pmem_harness.h"
 
 FIXTURE(p2pmem)
 {

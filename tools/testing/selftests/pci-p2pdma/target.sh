@@ -1,6 +1,6 @@
 # shellcheck shell=sh disable=SC2154
 # SPDX-License-Identifier: GPL-2.0
-# Sourced after "devices": an NVMe target with one namespace, the drive
+# Sourced after lib.sh: an NVMe target with one namespace, the drive
 # "target", and a host that connects to it.
 cfg=/sys/kernel/config/nvmet
 nqn=p2pdma-test
@@ -10,18 +10,6 @@ ns=$cfg/subsystems/$nqn/namespaces/1
 is() { [ "$(cat "$1")" = "$2" ]; }
 said() { dmesg | grep -q "$1"; }
 refused() { ! { echo "$1" >"$2"; } 2>/dev/null; }
-
-# within SECONDS COMMAND...
-within()
-{
-	tries=$(($1 * 10))
-	shift
-	while ! "$@"; do
-		tries=$((tries - 1))
-		[ $tries -gt 0 ] || return 1
-		sleep 0.1
-	done
-}
 
 create_target()
 {

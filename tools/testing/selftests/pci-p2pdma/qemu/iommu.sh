@@ -3,8 +3,8 @@
 # The switch, and an IOMMU that is on. Linux then turns ACS redirection on at
 # every port, and so every pair goes through the host bridge, which is not
 # known to route: refused. (QEMU would send bus addresses to the IOMMU too.)
-# shellcheck source=harness/topologies/switch.sh
-. "$root/harness/topologies/switch.sh"
+# shellcheck source=tools/testing/selftests/pci-p2pdma/qemu/switch.sh
+. "$topologies/switch.sh"
 machine=q35,kernel-irqchip=split
 devices=(-device intel-iommu "${devices[@]}")
 parameters=(intel_iommu=on)

@@ -2,6 +2,6 @@
 # SPDX-License-Identifier: GPL-2.0
 # Three root ports, and an operator who knows that the host bridge routes what
 # devices write to each other, but no reads.
-# shellcheck source=harness/topologies/roots.sh
-. "$root/harness/topologies/roots.sh"
+# shellcheck source=tools/testing/selftests/pci-p2pdma/qemu/roots.sh
+. "$topologies/roots.sh"
 parameters=(pci=p2pdma_allow_host=8086:29c0:w)

@@ -12,8 +12,8 @@
 #
 # The engine takes 100 ms for 2 KiB. So time is counted in instructions: while
 # nothing runs, it passes at once.
-# shellcheck source=harness/topologies/switch.sh
-. "$root/harness/topologies/switch.sh"
+# shellcheck source=tools/testing/selftests/pci-p2pdma/qemu/switch.sh
+. "$topologies/switch.sh"
 counting=1
 devices+=(
 	-device pcie-root-port,id=dp3,bus=up0,chassis=5,slot=3

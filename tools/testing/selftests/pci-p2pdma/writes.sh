@@ -3,8 +3,8 @@
 # A host bridge that routes writes only: a drive writes into the memory, which is
 # to read the drive, and doesn't read from it, which is to write the drive. For
 # the topology "allowed-writes".
-. /jobs/devices
-. /jobs/tap
+. "$(dirname "$0")/lib.sh"
+need provider source target lsp2pdma parameter=p2pdma_allow_host=8086:29c0:w
 provider=$P2PMEM_PROVIDER
 source=$(pci_of source)
 target=$(pci_of target)
@@ -67,3 +67,4 @@ result "a list of clients is refused" list_is_refused
 result "reading goes on" reads
 rmdir $cfg/namespaces/1 $cfg
 result "nothing of the memory is lost" [ "$(available)" = "$before" ]
+ktap_finished

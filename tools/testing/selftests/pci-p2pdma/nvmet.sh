@@ -3,10 +3,9 @@
 # The NVMe target, told to use p2pmem: it takes what it can reach, and a loop
 # connection to the namespace works in both cases. A loop has no device that
 # could DMA to p2pmem, and the target says so.
-# shellcheck disable=SC2154
-. /jobs/devices
-. /jobs/tap
-. /jobs/target
+. "$(dirname "$0")/lib.sh"
+. ./target.sh
+need provider source target nvme /sys/kernel/config/nvmet
 
 switch_on() { echo "$1" >$ns/p2pmem && echo 1 >$ns/enable; }
 switch_off() { echo 0 >$ns/enable; }
@@ -44,3 +43,4 @@ result "data goes there and back" round_trip "$remote" 4096
 disconnect
 close_port 1
 remove_target
+ktap_finished

@@ -3,8 +3,8 @@
 # A copy from drive to drive through the provider's memory: all of it arrives
 # or, where the drives don't reach the provider, nothing does. For bases
 # without user mappings: others have p2pmem_copy.
-. /jobs/devices
-. /jobs/tap
+. "$(dirname "$0")/lib.sh"
+need provider source target
 mib=4
 
 digest()
@@ -49,3 +49,4 @@ dd if=/dev/zero of="$P2PMEM_TARGET" bs=1M count=$mib oflag=direct 2>/dev/null
 empty=$(digest "$P2PMEM_TARGET")
 result "data arrives, or is refused: as the provider is reachable" as_reachable
 result "nothing of the memory is lost" [ "$(available)" = "$before" ]
+ktap_finished

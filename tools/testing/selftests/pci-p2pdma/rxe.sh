@@ -3,10 +3,9 @@
 # The NVMe target over RDMA in software, told to use p2pmem: the processor would
 # do the DMA, so it doesn't, says so, and moves the data through host memory.
 # For a kernel with RDMA, and the topology "switch".
-# shellcheck disable=SC2154
-. /jobs/devices
-. /jobs/tap
-. /jobs/target
+. "$(dirname "$0")/lib.sh"
+. ./target.sh
+need provider target rdma nvme /sys/kernel/config/nvmet
 address=192.0.2.1
 
 is_whole() { is "/sys/bus/pci/devices/$P2PMEM_PROVIDER/p2pmem/available" "$available"; }
@@ -30,3 +29,4 @@ disconnect
 close_port 1
 remove_target
 rdma link delete rxe0
+ktap_finished

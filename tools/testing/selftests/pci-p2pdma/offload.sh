@@ -3,12 +3,11 @@
 # An NVMe target whose payload goes from the fabric's card to
 # the drive through a third one's memory; what becomes of it when the card is
 # elsewhere, and when the memory goes away. For the topology "fabric".
-# shellcheck disable=SC2154
-. /jobs/devices
-. /jobs/tap
-. /jobs/target
-near=$(lspci -D -d 1234:11e8 | cut -d' ' -f1 | sort | head -n 1)
-far=$(lspci -D -d 1234:11e8 | cut -d' ' -f1 | sort | tail -n 1)
+. "$(dirname "$0")/lib.sh"
+. ./target.sh
+need provider source target edus nvme /sys/kernel/config/nvmet
+near=$(edus | head -n 1)
+far=$(edus | tail -n 1)
 pci=/sys/bus/pci/devices
 driver=/sys/bus/pci/drivers/nvme
 kib=256
@@ -95,7 +94,7 @@ come_and_go()
 plan 27
 available=$(cat "$pci/$P2PMEM_PROVIDER/p2pmem/available")
 echo "# $P2PMEM_PROVIDER BAR 2 is [$(sed -n '3s/ \(0x[0-9a-f]*\).*/-\1/p' "$pci/$P2PMEM_PROVIDER/resource")]"
-insmod "/modules/$flavour/nvme_edu.ko"
+load nvme_edu
 create_target
 echo "$P2PMEM_PROVIDER" >$ns/p2pmem
 echo 1 >$ns/enable
@@ -148,3 +147,4 @@ result "payload moves through its p2pmem" moves 128 0 round_trip "$remote" 64
 result "the memory is whole again" is_whole
 result "all can go" eval \
 	'disconnect && close_port 1 && close_port 2 && remove_target && rmmod nvme_edu'
+ktap_finished

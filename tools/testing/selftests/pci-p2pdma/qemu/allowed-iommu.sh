@@ -2,6 +2,6 @@
 # SPDX-License-Identifier: GPL-2.0
 # The switch, an IOMMU, and a host bridge that is allowed: what ACS redirects
 # goes through the host bridge, with addresses that the IOMMU translates.
-# shellcheck source=harness/topologies/iommu.sh
-. "$root/harness/topologies/iommu.sh"
+# shellcheck source=tools/testing/selftests/pci-p2pdma/qemu/iommu.sh
+. "$topologies/iommu.sh"
 parameters+=(pci=p2pdma_allow_host=8086:29c0)

@@ -11,8 +11,8 @@ while [ "$(ls -d /sys/class/nvme/nvme*/nvme*n1 2>/dev/null | wc -l)" -lt 4 ] &&
 	n=$((n + 1))
 	sleep 0.1
 done
-. /jobs/devices
-. /jobs/tap
+. "$(dirname "$0")/lib.sh"
+need provider source target added lsp2pdma setpci parameter=disable_acs_redir
 provider=$P2PMEM_PROVIDER
 source=$(pci_of source)
 target=$(pci_of target)
@@ -42,3 +42,4 @@ result "a copy" copies
 result "arrives" [ "$(digest "$P2PMEM_SOURCE")" = "$(digest "$P2PMEM_TARGET")" ]
 result "the drive that was added does not reach it" \
 	says "$provider" "$(pci_of added)" "not supported: path crosses the root complex"
+ktap_finished

@@ -2,8 +2,8 @@
 # SPDX-License-Identifier: GPL-2.0
 # lsp2pdma: what it shows, what it says of errors, and its dumps. For the
 # topology "switch".
-. /jobs/devices
-. /jobs/tap
+. "$(dirname "$0")/lib.sh"
+need provider source target lsp2pdma acs setpci
 provider=$P2PMEM_PROVIDER
 source=$(pci_of source)
 target=$(pci_of target)
@@ -175,3 +175,4 @@ mv /dev/away /dev/pci_p2pdma
 chmod 444 /dev/pci_p2pdma
 echo "# dump begins"
 sed 's/^/# /' /tmp/dump
+ktap_finished

@@ -12,8 +12,8 @@
 #    `- 04.0 rp0 - up0 -- dp0 - nvme "provider"   (16 MiB CMB)
 #                      |- dp1 - nvme "source"
 #                      `- dp2 - nvme "target"
-# shellcheck source=harness/topologies/switch.sh
-. "$root/harness/topologies/switch.sh"
+# shellcheck source=tools/testing/selftests/pci-p2pdma/qemu/switch.sh
+. "$topologies/switch.sh"
 machine=q35,kernel-irqchip=split
 devices=(
 	-device intel-iommu

@@ -3,7 +3,8 @@
 # pci=p2pdma_allow_host= with all that can be wrong with it. make check has the
 # parameter. Its first item may come to be here, its last one is here: these two
 # are allowed.
-. /jobs/tap
+. "$(dirname "$0")/lib.sh"
+need parameter=p2pdma_allow_host=1234:5678
 taken="is taken to route reads and writes from peer to peer; if it does not, data is lost"
 
 messages() { dmesg | sed -n 's/.*PCI: p2pdma_allow_host: //p'; }
@@ -38,3 +39,4 @@ result "what is not as it should be is said in one message" complains
 result "what else follows in the option is not part of it" \
 	eval '! messages | grep -q noaer'
 result "the kernel is tainted" eval '[ $(($(cat /proc/sys/kernel/tainted) & 64)) = 64 ]'
+ktap_finished

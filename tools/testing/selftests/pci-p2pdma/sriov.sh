@@ -2,8 +2,8 @@
 # SPDX-License-Identifier: GPL-2.0
 # Virtual functions: they come, reach the provider, move data, and go. For the
 # topology "sriov".
-. /jobs/devices
-. /jobs/tap
+. "$(dirname "$0")/lib.sh"
+need provider source target lsp2pdma
 provider=$P2PMEM_PROVIDER
 pf=$(pci_of source)
 ctrl=/dev/$(nvme_of source)
@@ -81,3 +81,4 @@ result "the virtual functions are gone: no answer" is_unknown "$vf"
 result "for the other one, too" is_unknown "$other"
 result "the drive still reaches the provider" says "$provider" "$pf" "bus-address, 4 hops"
 result "data moves by the physical one" copies "$P2PMEM_SOURCE"
+ktap_finished

@@ -7,8 +7,8 @@
 # What a port of the switch redirects comes in at the root port, where its
 # destination is. Without Upstream Forwarding there it goes no further, and with
 # it to the root complex. Neither is a way.
-. /jobs/devices
-. /jobs/tap
+. "$(dirname "$0")/lib.sh"
+need provider source target setpci acs /sys/kernel/config/nvmet
 mib=4
 
 source=$(pci_of source)
@@ -133,3 +133,4 @@ rmdir $cfg/namespaces/1 $cfg
 for port in "$root_port" "$provider_port" "$source_port" "$target_port"; do
 	acs "$port" 0000
 done
+ktap_finished

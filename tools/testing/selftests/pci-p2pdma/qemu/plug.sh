@@ -2,8 +2,8 @@
 # SPDX-License-Identifier: GPL-2.0
 # The switch, with a monitor by which the guest has devices plugged, and ports
 # that the kernel's own hot-plug driver serves.
-# shellcheck source=harness/topologies/switch.sh
-. "$root/harness/topologies/switch.sh"
+# shellcheck source=tools/testing/selftests/pci-p2pdma/qemu/switch.sh
+. "$topologies/switch.sh"
 devices=(-global ICH9-LPC.acpi-pci-hotplug-with-bridge-support=off "${devices[@]}")
 monitor=1
 # What is plugged in later

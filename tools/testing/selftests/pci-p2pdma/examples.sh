@@ -1,21 +1,18 @@
 #!/bin/sh
 # SPDX-License-Identifier: GPL-2.0
-# The samples of the documentation do what it says: a copy
-# from one client to the other, by DMA through the provider's memory. For the
-# topology "edu".
-. /jobs/devices
-. /jobs/tap
-# shellcheck disable=SC2154
-modules=/modules/$flavour
+# The samples of the documentation do what it says: a copy from one client to
+# the other, by DMA through the provider's memory. For the topology "edu".
+. "$(dirname "$0")/lib.sh"
+need shm edus
 dev=/sys/bus/pci/devices
-provider=$(pci_of_shm)
-from=$(lspci -D -d 1234:11e8 | cut -d' ' -f1 | sed -n 1p)
-to=$(lspci -D -d 1234:11e8 | cut -d' ' -f1 | sed -n 2p)
+provider=$(shm)
+from=$(edus | sed -n 1p)
+to=$(edus | sed -n 2p)
 port=$(port_above "$to")
 pool=$dev/$provider/p2pmem
 bytes=2048
 
-load()
+start_role()
 {
 	case $1 in
 	client) set -- client dma_bits=64 ;;
@@ -23,10 +20,10 @@ load()
 	esac
 	role=$1
 	shift
-	insmod "$modules/p2pdma_sample_$role.ko" "$@"
+	modprobe "p2pdma_sample_$role" "$@"
 }
 
-unload()
+end_role()
 {
 	rmmod "p2pdma_sample_$1"
 }
@@ -93,13 +90,13 @@ provider_leaves_a_copy()
 in_order()
 {
 	while [ "$1" != -- ]; do
-		load "$1" || return
+		start_role "$1" || return
 		shift
 	done
 	shift
 	copied_through "memory of $provider" && whole || return
 	for role; do
-		unload "$role" || return
+		end_role "$role" || return
 		[ ! -e "$pool" ] || whole || return
 	done
 	! grep p2pdma_sample /proc/modules
@@ -107,15 +104,15 @@ in_order()
 
 plan 22
 result "there are two clients and a provider" [ -n "$to" -a -n "$provider" ]
-load client
+start_role client
 result "the one client's store" round_trip "$from"
 result "the other client's store" round_trip "$to"
 result "an orchestrator wants clients that exist" refused \
-	insmod "$modules/p2pdma_sample_orchestrator.ko" from=0000:ff:1f.7 "to=$to"
-load orchestrator
+	modprobe p2pdma_sample_orchestrator from=0000:ff:1f.7 "to=$to"
+start_role orchestrator
 result "no provider: through host memory" copied_through "host memory"
 
-load provider
+start_role provider
 result "a provider comes: through its memory" copied_through "memory of $provider"
 result "all of it is free again" whole
 result "a copy uses a page of it" page_in_use
@@ -130,17 +127,18 @@ result "the log said why, and what to do" grep -q \
 setpci -s "$port" ECAP_ACS+6.w=0000
 result "no more: through the provider's memory" copied_through "memory of $provider"
 
-result "the client's module is in use" refused unload client
+result "the client's module is in use" refused end_role client
 result "the provider leaves during a copy" provider_leaves_a_copy
 result "a copy after that: through host memory" copied_through "host memory"
-load provider
+start_role provider
 result "the provider is back" copied_through "memory of $provider"
-unload provider
-unload orchestrator
-unload client
+end_role provider
+end_role orchestrator
+end_role client
 
 result "unloaded: provider last" in_order client provider orchestrator -- orchestrator client provider
 result "unloaded: client last" in_order provider client orchestrator -- orchestrator provider client
 result "unloaded: provider first" in_order client orchestrator provider -- provider orchestrator client
 result "nothing is left in debugfs" [ ! -e /sys/kernel/debug/p2pdma_sample_orchestrator ]
 result "nor in sysfs" [ ! -e "$dev/$from/store" ]
+ktap_finished

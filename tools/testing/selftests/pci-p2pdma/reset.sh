@@ -2,8 +2,8 @@
 # SPDX-License-Identifier: GPL-2.0
 # A user's writes to ACS, resets, removal and rescan: answers are right at each
 # step, and data moves again. For the topology "switch".
-. /jobs/devices
-. /jobs/tap
+. "$(dirname "$0")/lib.sh"
+need provider source target acs setpci lsp2pdma
 provider=$P2PMEM_PROVIDER
 source=$(pci_of source)
 dev=/sys/bus/pci/devices
@@ -119,3 +119,4 @@ echo 1 >/sys/bus/pci/rescan
 result "a rescan that finds nothing changes nothing" refuses
 setpci -s "$port" ECAP_ACS+6.w=0000
 result "and data moves when it may" moves
+ktap_finished

@@ -2,24 +2,14 @@
 # SPDX-License-Identifier: GPL-2.0
 # A client, then the provider are unplugged while data moves between them; and
 # another provider is plugged in at the same address. For the topology "plug".
-. /jobs/devices
-. /jobs/tap
+. "$(dirname "$0")/lib.sh"
+need provider source target lsp2pdma
+# What is plugged and unplugged is written to the report, for qemu/monitor.py.
+[ -n "$P2PMEM_MONITOR" ] || skip "nobody passes commands on to QEMU's monitor"
 provider=$P2PMEM_PROVIDER
 source=$(pci_of source)
 target=$(pci_of target)
 dev=/sys/bus/pci/devices
-
-# within SECONDS COMMAND...
-within()
-{
-	n=$(($1 * 5))
-	shift
-	while ! "$@"; do
-		n=$((n - 1))
-		[ $n -gt 0 ] || return 1
-		sleep 0.2
-	done
-}
 
 # Moves data all the time, until it can't; says how often it could.
 traffic()
@@ -72,3 +62,4 @@ result "another provider is at its address" within 60 published
 result "of its own size" [ "$(cat "$dev/$provider/p2pmem/size")" = 8388608 ]
 result "data moves through it" reads_itself
 sed 's/^/# /' /tmp/last
+ktap_finished

@@ -2,8 +2,8 @@
 # SPDX-License-Identifier: GPL-2.0
 # Tracepoints: what a find, a verdict and a mapping leave behind, and how many
 # bytes went which way. For the topology "switch", in the debug kernel.
-. /jobs/devices
-. /jobs/tap
+. "$(dirname "$0")/lib.sh"
+need provider source target acs setpci /sys/kernel/debug/tracing/events/pci_p2pdma
 tracing=/sys/kernel/tracing
 events=$tracing/events/pci_p2pdma
 provider=$P2PMEM_PROVIDER

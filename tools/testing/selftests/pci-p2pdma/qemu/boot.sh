@@ -1,0 +1,91 @@
+#!/bin/bash
+# SPDX-License-Identifier: GPL-2.0
+# Boot a kernel in QEMU, with the devices that tests want.
+# usage: boot.sh TOPOLOGY KERNEL INITRD [kernel parameter...]
+#   TOPOLOGY: one of the files beside this one, less ".sh", or a path to another
+#   INITRD: has a shell, these tests, and an /init that runs them
+# In the environment:
+#   CONSOLE, REPORT   files for the first and the second serial port; without
+#                     CONSOLE it is a terminal, and Ctrl-A X ends the machine
+#   MEMORY, SMP       megabytes (1024) and processors (2)
+#   TIMEOUT           seconds until QEMU is killed; exit status 124 says so
+#   QEMU_ARGS         further arguments, separated by blanks
+set -euo pipefail
+
+topologies=$(cd "$(dirname "${BASH_SOURCE[0]}")" && pwd)
+topology=$1 kernel=$2 initrd=$3
+shift 3
+[[ $topology == */* ]] || topology=$topologies/$topology.sh
+[[ -f $topology ]] || {
+	echo "no such topology: $topology; there are:" \
+	     "$(cd "$topologies" && echo ./*.sh)" >&2
+	exit 2
+}
+scratch=$(mktemp -d "${TMPDIR:-/tmp}/boot.XXXXXX")
+trap 'rm -rf "$scratch"' EXIT
+
+# What a topology sets: the machine, its devices, what the kernel is told;
+# counting, if instructions are the clock; monitor, if a test's wishes go there
+machine='' devices=() drives=() parameters=() counting='' monitor=''
+memory=${MEMORY:-1024} processors=${SMP:-2}
+
+# medium NAME: what a drive stores its data in
+medium()
+{
+	truncate -s "${DRIVE_MB:-128}M" "$scratch/$1.img"
+	drives+=(-drive "file=$scratch/$1.img,if=none,id=$1,format=raw")
+}
+
+# drive NAME BUS [nvme option...]
+drive()
+{
+	local id=$1 bus=$2 options=
+	shift 2
+
+	(($#)) && options=$(printf ',%s' "$@")
+	medium "$id"
+	drives+=(-device "nvme,id=nvme-$id,serial=$id,drive=$id,bus=$bus$options")
+}
+
+# shellcheck source=/dev/null
+. "$topology"
+
+if [[ -n $counting ]]; then
+	# One instruction, one nanosecond: a time-stamp counter counts them.
+	accelerate=(-accel tcg -icount "shift=0,sleep=off" -smp 1)
+elif [[ -w /dev/kvm ]]; then
+	accelerate=(-accel kvm -smp "$processors")
+else
+	accelerate=(-accel "tcg${TCG:+,$TCG}" -smp "$processors")
+fi
+
+# No 5-level page tables: while 6.12 identifies its first processor it forgets
+# for a moment that it has them, and if an interrupt comes just then KASAN takes
+# the direct map for wild memory (measured: 2 of 80 boots). And no check whether
+# the timer ticks: on a busy host it may not, in the time that the kernel gives
+# it, and that is a panic.
+arguments=(
+	-machine "$machine" "${accelerate[@]}" -cpu "max,la57=off" -m "$memory"
+	-display none -no-reboot -nodefaults -kernel "$kernel" -initrd "$initrd"
+	-append "console=ttyS0,115200 panic=-1 no_timer_check${monitor:+ p2pdma.monitor} ${parameters[*]} $*"
+)
+if [[ -n ${CONSOLE:-} ]]; then
+	arguments+=(-serial "file:$CONSOLE")
+	[[ -z ${REPORT:-} ]] || arguments+=(-serial "file:$REPORT")
+else
+	arguments+=(-serial mon:stdio)
+fi
+if [[ -n $monitor && -n ${REPORT:-} ]]; then
+	arguments+=(-chardev "socket,id=monitor,path=$scratch/monitor,server=on,wait=off"
+		    -mon "chardev=monitor,mode=readline")
+	: >"$REPORT"
+	"$topologies/monitor.py" "$REPORT" "$scratch/monitor" &
+	helper=$!
+fi
+read -r -a further <<<"${QEMU_ARGS:-}"
+status=0
+timeout --foreground --kill-after=10 "${TIMEOUT:-0}" \
+	qemu-system-x86_64 "${arguments[@]}" "${devices[@]}" "${drives[@]}" \
+	"${further[@]}" || status=$?
+[[ -z ${helper:-} ]] || kill "$helper" 2>/dev/null || true
+exit "$status"

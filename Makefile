@@ -26,7 +26,7 @@ help:
 	@echo 'BASE=6.12             the LTS base'
 	@echo 'FLAVOUR=plain|debug|kcsan   the kernel, for shell, kernel, kunit and selftest'
 	@echo 'FLAVOUR=cloud|generic|rt    Debian'"'"'s kernel, for deb and deb-boot'
-	@echo 'TOPOLOGY=$(shell ls $(H)/topologies | sed 's/\.sh$$//' | xargs | tr ' ' '|')   the devices, for shell, kunit and selftest'
+	@echo 'TOPOLOGY=$(shell ls tools/testing/selftests/pci-p2pdma/qemu | grep -v boot | sed -n 's/\.sh$$//p' | xargs | tr ' ' '|')   the devices, for shell, kunit and selftest'
 	@echo 'J=N                   parallel jobs'
 
 export BASE J

@@ -86,5 +86,5 @@ for each in "${bases[@]}"; do
 done
 plan=$out/plan.mk
 plans >"$plan"
-make -k -j"$jobs" --no-print-directory --output-sync=target -f "$plan" check || true
+make -k -j"${J:-$(nproc)}" --no-print-directory --output-sync=target -f "$plan" check || true
 add_up

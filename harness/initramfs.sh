@@ -26,20 +26,11 @@ add_program()
 	done < <(ldd "$program" 2>/dev/null | grep -o '/[^ )]*')
 }
 
-# As "make install" of kselftest leaves them
 install_selftests()
 {
-	mkdir -p "$out/selftests"
 	kernel_make headers -s headers
-	make -C "$selftests/pci-p2pdma" OUTPUT="$out/selftests" \
-		CC='ccache gcc' \
-		KHDR_INCLUDES="-isystem $out/headers/usr/include" \
-		INSTALL_PATH="$guest/selftests/pci-p2pdma" all install
-	[[ ! -f $selftests/kselftest/ktap_helpers.sh ]] || {
-		mkdir "$guest/selftests/kselftest"
-		cp "$selftests/kselftest/ktap_helpers.sh" \
-			"$guest/selftests/kselftest/"
-	}
+	make -C "$selftests" O="$out/headers" TARGETS=pci-p2pdma \
+		CC='ccache gcc' INSTALL_PATH="$guest/selftests" install
 }
 
 # Modules are built for a kernel, in a directory that make may write to.

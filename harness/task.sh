@@ -26,5 +26,5 @@ if ((f)); then
 	grep -vE '^  (ok: |\.\.\. )' "$log" | tail -n 20 | sed 's/^/    /'
 	say "    the whole log: $log"
 else
-	say "ok      $base $name, $SECONDS s: $p passed${s:+, $s skipped}"
+	say "ok      $base $name, $SECONDS s: $p passed$( ((!${s:-0})) || echo ", $s skipped")"
 fi

@@ -105,7 +105,7 @@ static inline void p2pmem_find_reachable(void)
 	    p2pmem_address(client, &query.client) &&
 	    !ioctl(fd, PCI_P2PDMA_IOC_QUERY, &query))
 		setenv("P2PMEM_REACHABLE",
-		       query.map_type == PCI_P2PDMA_QUERY_NOT_SUPPORTED ?
+		       query.type == PCI_P2PDMA_TYPE_NOT_SUPPORTED ?
 		       "0" : "1", 0);
 	if (fd >= 0)
 		close(fd);

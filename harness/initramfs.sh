@@ -89,7 +89,7 @@ fill_bench()
 
 	mkdir -p "$sources"
 	cp "$root"/harness/bench/{Makefile,*.c} \
-		"$tree"/drivers/pci/tests/p2pdma_fabric.[ch] "$sources/"
+		"$tree"/drivers/pci/tests/fake_pci.[ch] "$sources/"
 	mkdir -p "$2/modules"
 	build_modules "$1" "$sources" bench "$2/modules"
 }

@@ -2,9 +2,6 @@
 # SPDX-License-Identifier: GPL-2.0
 # What every script of the harness uses. Sourced, after "set -euo pipefail".
 
-# The tools of the packages that deps.sh asks for, not what shadows them
-PATH=/usr/sbin:/usr/bin:/sbin:/bin:$PATH
-
 # shellcheck disable=SC2034	# used by those who source this
 root=$(cd "$(dirname "${BASH_SOURCE[0]}")/.." && pwd)
 base=${BASE:-6.12}
@@ -13,6 +10,8 @@ logs=$out/logs
 tests=$root/tools/testing/selftests/pci-p2pdma
 tree=$out/tree
 jobs=${J:-$(($(nproc) + 1))}
+# The tools of the packages that deps.sh asks for, not what shadows them
+PATH=/usr/sbin:/usr/bin:/sbin:/bin:$PATH
 # Directories of this repository that are a slice of the kernel tree
 slices=(Documentation drivers include samples scripts tools)
 

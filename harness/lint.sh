@@ -49,7 +49,7 @@ gate_shellcheck()
 	local list
 
 	mapfile -t list < <(shell_files)
-	((${#list[@]})) && shellcheck -x -S warning "${list[@]}"
+	((${#list[@]})) && shellcheck -x -P SCRIPTDIR -S warning "${list[@]}"
 }
 
 # Checks that want a look at other files are run in the tree.

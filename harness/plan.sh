@@ -159,6 +159,7 @@ everything)
 	compiled_and_posted
 	style
 	task hurt "$(after build-plain)" "$here/hurt.sh"
+	task kunit-py "$(after build-plain)" "$here/kunit.sh"
 	offline
 	off
 	;;

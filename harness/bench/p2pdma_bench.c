@@ -22,7 +22,7 @@
 #include <linux/sort.h>
 #include <linux/timex.h>
 
-#include "p2pdma_fabric.h"
+#include "fake_pci.h"
 
 /* The verdict isn't exported. Its source stands alone, so it is compiled here. */
 #ifdef HAVE_CLIENT_LISTS
@@ -41,21 +41,21 @@
  */
 enum { RP, UP, DP0, DP1, DP2, A, B, P, DP3, PCI, MORE };
 
-static struct fabric_node nodes[MORE + MANY - 1] = {
-	[RP]  = { FABRIC_ROOT_BUS, FABRIC_ROOT_PORT, DEV(1) },
-	[UP]  = { RP, FABRIC_UPSTREAM, DEV(0) },
-	[DP0] = { UP, FABRIC_DOWNSTREAM, DEV(0), true },
-	[DP1] = { UP, FABRIC_DOWNSTREAM, DEV(1), true },
-	[DP2] = { UP, FABRIC_DOWNSTREAM, DEV(2), true },
-	[A]   = { DP0, FABRIC_ENDPOINT, DEV(0) },
-	[B]   = { DP1, FABRIC_ENDPOINT, DEV(0) },
-	[P]   = { DP2, FABRIC_ENDPOINT, DEV(0) },
-	[DP3] = { UP, FABRIC_DOWNSTREAM, DEV(3), true },
-	[PCI] = { DP3, FABRIC_PCIE_TO_PCI, DEV(0) },
+static struct fake_pci_node nodes[MORE + MANY - 1] = {
+	[RP]  = { FAKE_PCI_ROOT_BUS, FAKE_PCI_ROOT_PORT, DEV(1) },
+	[UP]  = { RP, FAKE_PCI_UPSTREAM, DEV(0) },
+	[DP0] = { UP, FAKE_PCI_DOWNSTREAM, DEV(0), true },
+	[DP1] = { UP, FAKE_PCI_DOWNSTREAM, DEV(1), true },
+	[DP2] = { UP, FAKE_PCI_DOWNSTREAM, DEV(2), true },
+	[A]   = { DP0, FAKE_PCI_ENDPOINT, DEV(0) },
+	[B]   = { DP1, FAKE_PCI_ENDPOINT, DEV(0) },
+	[P]   = { DP2, FAKE_PCI_ENDPOINT, DEV(0) },
+	[DP3] = { UP, FAKE_PCI_DOWNSTREAM, DEV(3), true },
+	[PCI] = { DP3, FAKE_PCI_PCIE_TO_PCI, DEV(0) },
 };
 
 struct bench {
-	struct fabric *fabric;
+	struct fake_pci *fake;
 	struct pci_dev *provider;
 	struct device *client[2];
 	struct scatterlist sg;
@@ -172,7 +172,7 @@ static int provide(struct pci_dev *pdev, unsigned int nr, u64 size)
 {
 	int error;
 
-	fabric_set_bar(pdev, 0, nr * size, size);
+	fake_pci_set_bar(pdev, 0, nr * size, size);
 	error = pci_p2pdma_add_resource(pdev, 0, 0, 0);
 	if (!error)
 		pci_p2pmem_publish(pdev, true);
@@ -187,12 +187,12 @@ static void make_room_for_dma(struct pci_dev *pdev)
 
 static int bench_create(struct bench *b, size_t nr_nodes, u64 size)
 {
-	b->fabric = fabric_create(nodes, nr_nodes, 0, 0x1000);
-	if (!b->fabric)
+	b->fake = fake_pci_create(nodes, nr_nodes, 0, 0x1000);
+	if (!b->fake)
 		return -ENOMEM;
-	b->provider = fabric_dev(b->fabric, P);
-	b->client[0] = &fabric_dev(b->fabric, A)->dev;
-	b->client[1] = &fabric_dev(b->fabric, B)->dev;
+	b->provider = fake_pci_dev(b->fake, P);
+	b->client[0] = &fake_pci_dev(b->fake, A)->dev;
+	b->client[1] = &fake_pci_dev(b->fake, B)->dev;
 	make_room_for_dma(to_pci_dev(b->client[0]));
 	make_room_for_dma(to_pci_dev(b->client[1]));
 #ifdef HAVE_CLIENT_LISTS
@@ -207,7 +207,7 @@ static void bench_destroy(struct bench *b)
 #ifdef HAVE_CLIENT_LISTS
 	pci_p2pdma_client_list_free(&b->clients);
 #endif
-	fabric_destroy(b->fabric);
+	fake_pci_destroy(b->fake);
 }
 
 static unsigned int count_functions(void)
@@ -221,10 +221,10 @@ static unsigned int count_functions(void)
 }
 
 /* Functions that have nothing to do with it: conventional ones, 255 a bus */
-static struct fabric *add_strangers(unsigned int nr)
+static struct fake_pci *add_strangers(unsigned int nr)
 {
-	struct fabric_node *n;
-	struct fabric *fabric;
+	struct fake_pci_node *n;
+	struct fake_pci *fake;
 	unsigned int i, bridge = 0;
 
 	n = kvcalloc(nr, sizeof(*n), GFP_KERNEL);
@@ -233,25 +233,25 @@ static struct fabric *add_strangers(unsigned int nr)
 	for (i = 0; i < nr; i++) {
 		if (i % 250 == 0) {
 			bridge = i;
-			n[i] = (struct fabric_node){
-				FABRIC_ROOT_BUS, FABRIC_PCI_BRIDGE,
+			n[i] = (struct fake_pci_node){
+				FAKE_PCI_ROOT_BUS, FAKE_PCI_PCI_BRIDGE,
 				DEV(i / 250)
 			};
 			continue;
 		}
-		n[i] = (struct fabric_node){ bridge, FABRIC_PCI,
+		n[i] = (struct fake_pci_node){ bridge, FAKE_PCI_PCI,
 					     i - bridge - 1 };
 	}
-	fabric = fabric_create(n, nr, 0, 0x2000);
+	fake = fake_pci_create(n, nr, 0, 0x2000);
 	kvfree(n);
-	return fabric;
+	return fake;
 }
 
 static int bench_strangers(struct bench *b)
 {
 	static const unsigned int total[] = { 12, 108, 1000, 4096 };
 	unsigned int i, present;
-	struct fabric *strangers;
+	struct fake_pci *strangers;
 	char text[64];
 
 	for (i = 0; i < ARRAY_SIZE(total); i++) {
@@ -278,7 +278,7 @@ static int bench_strangers(struct bench *b)
 		pci_p2pdma_remove_client(&b->clients, b->client[1]);
 #endif
 		if (strangers)
-			fabric_destroy(strangers);
+			fake_pci_destroy(strangers);
 	}
 	return 0;
 }
@@ -332,29 +332,29 @@ static int bench_pairs(struct bench *b)
 /* Two endpoints, each so many functions below their common bridge */
 static int bench_deep(void)
 {
-	struct fabric_node deep[2 + 2 * DEPTH] = {
-		[0] = { FABRIC_ROOT_BUS, FABRIC_ROOT_PORT, DEV(1) },
-		[1] = { 0, FABRIC_UPSTREAM, DEV(0) },
+	struct fake_pci_node deep[2 + 2 * DEPTH] = {
+		[0] = { FAKE_PCI_ROOT_BUS, FAKE_PCI_ROOT_PORT, DEV(1) },
+		[1] = { 0, FAKE_PCI_UPSTREAM, DEV(0) },
 	};
 	struct bench b = {};
 	int side, i;
 
 	for (side = 0; side < 2; side++) {
 		for (i = 0; i < DEPTH; i++)
-			deep[2 + side * DEPTH + i] = (struct fabric_node){
+			deep[2 + side * DEPTH + i] = (struct fake_pci_node){
 				i ? 1 + side * DEPTH + i : 1,
-				i == DEPTH - 1 ? FABRIC_ENDPOINT :
-				i % 2 ? FABRIC_UPSTREAM : FABRIC_DOWNSTREAM,
+				i == DEPTH - 1 ? FAKE_PCI_ENDPOINT :
+				i % 2 ? FAKE_PCI_UPSTREAM : FAKE_PCI_DOWNSTREAM,
 				i ? DEV(0) : DEV(side), true,
 			};
 	}
-	b.fabric = fabric_create(deep, ARRAY_SIZE(deep), 0, 0x1000);
-	if (!b.fabric)
+	b.fake = fake_pci_create(deep, ARRAY_SIZE(deep), 0, 0x1000);
+	if (!b.fake)
 		return -ENOMEM;
-	b.provider = fabric_dev(b.fabric, 1 + DEPTH);
-	b.client[0] = &fabric_dev(b.fabric, 1 + 2 * DEPTH)->dev;
+	b.provider = fake_pci_dev(b.fake, 1 + DEPTH);
+	b.client[0] = &fake_pci_dev(b.fake, 1 + 2 * DEPTH)->dev;
 	row("verdict, depth 8", verdict, &b);
-	fabric_destroy(b.fabric);
+	fake_pci_destroy(b.fake);
 	return 0;
 }
 #else
@@ -384,12 +384,12 @@ static int bench_many(void)
 	int i, error;
 
 	for (i = MORE; i < ARRAY_SIZE(nodes); i++)
-		nodes[i] = (struct fabric_node){ PCI, FABRIC_PCI,
+		nodes[i] = (struct fake_pci_node){ PCI, FAKE_PCI_PCI,
 						 PCI_DEVFN((i - MORE) / 8 + 1,
 							   (i - MORE) % 8) };
 	error = bench_create(&b, ARRAY_SIZE(nodes), SZ_2M);
 	for (i = MORE; i < ARRAY_SIZE(nodes) && !error; i++)
-		error = provide(fabric_dev(b.fabric, i), 1 + i - MORE, SZ_2M);
+		error = provide(fake_pci_dev(b.fake, i), 1 + i - MORE, SZ_2M);
 	if (!error) {
 		row("find_many, 64 providers", find_many, &b);
 #ifdef HAVE_CLIENT_LISTS

@@ -15,7 +15,7 @@
 
 #include "../pci.h"
 #include "../p2pdma.h"
-#include "p2pdma_fabric.h"
+#include "fake_pci.h"
 
 #define DEV(slot)	PCI_DEVFN(slot, 0)
 
@@ -33,29 +33,29 @@ enum {
 	RP2, C, RP3, P3, NR_NODES
 };
 
-static const struct fabric_node nodes[] = {
-	[RP]  = { FABRIC_ROOT_BUS, FABRIC_ROOT_PORT, DEV(1) },
-	[UP]  = { RP, FABRIC_UPSTREAM, DEV(0) },
-	[DP0] = { UP, FABRIC_DOWNSTREAM, DEV(0), true },
-	[DP1] = { UP, FABRIC_DOWNSTREAM, DEV(1), true },
-	[DP2] = { UP, FABRIC_DOWNSTREAM, DEV(2), true },
-	[DP3] = { UP, FABRIC_DOWNSTREAM, DEV(3), true },
-	[DP4] = { UP, FABRIC_DOWNSTREAM, DEV(4), true },
-	[UP2] = { DP4, FABRIC_UPSTREAM, DEV(0) },
-	[DP5] = { UP2, FABRIC_DOWNSTREAM, DEV(0), true },
-	[A]   = { DP0, FABRIC_ENDPOINT, DEV(0) },
-	[B]   = { DP1, FABRIC_ENDPOINT, DEV(0) },
-	[P1]  = { DP2, FABRIC_ENDPOINT, DEV(0) },
-	[P2]  = { DP3, FABRIC_ENDPOINT, DEV(0) },
-	[FAR] = { DP5, FABRIC_ENDPOINT, DEV(0) },
-	[RP2] = { FABRIC_ROOT_BUS, FABRIC_ROOT_PORT, DEV(2) },
-	[C]   = { RP2, FABRIC_ENDPOINT, DEV(0) },
-	[RP3] = { FABRIC_ROOT_BUS, FABRIC_ROOT_PORT, DEV(3) },
-	[P3]  = { RP3, FABRIC_ENDPOINT, DEV(0) },
+static const struct fake_pci_node nodes[] = {
+	[RP]  = { FAKE_PCI_ROOT_BUS, FAKE_PCI_ROOT_PORT, DEV(1) },
+	[UP]  = { RP, FAKE_PCI_UPSTREAM, DEV(0) },
+	[DP0] = { UP, FAKE_PCI_DOWNSTREAM, DEV(0), true },
+	[DP1] = { UP, FAKE_PCI_DOWNSTREAM, DEV(1), true },
+	[DP2] = { UP, FAKE_PCI_DOWNSTREAM, DEV(2), true },
+	[DP3] = { UP, FAKE_PCI_DOWNSTREAM, DEV(3), true },
+	[DP4] = { UP, FAKE_PCI_DOWNSTREAM, DEV(4), true },
+	[UP2] = { DP4, FAKE_PCI_UPSTREAM, DEV(0) },
+	[DP5] = { UP2, FAKE_PCI_DOWNSTREAM, DEV(0), true },
+	[A]   = { DP0, FAKE_PCI_ENDPOINT, DEV(0) },
+	[B]   = { DP1, FAKE_PCI_ENDPOINT, DEV(0) },
+	[P1]  = { DP2, FAKE_PCI_ENDPOINT, DEV(0) },
+	[P2]  = { DP3, FAKE_PCI_ENDPOINT, DEV(0) },
+	[FAR] = { DP5, FAKE_PCI_ENDPOINT, DEV(0) },
+	[RP2] = { FAKE_PCI_ROOT_BUS, FAKE_PCI_ROOT_PORT, DEV(2) },
+	[C]   = { RP2, FAKE_PCI_ENDPOINT, DEV(0) },
+	[RP3] = { FAKE_PCI_ROOT_BUS, FAKE_PCI_ROOT_PORT, DEV(3) },
+	[P3]  = { RP3, FAKE_PCI_ENDPOINT, DEV(0) },
 };
 
 struct client_test {
-	struct fabric *fabric;
+	struct fake_pci *fake;
 	struct pci_dev *pdev[NR_NODES];
 	int refs[NR_NODES];
 	struct list_head clients;
@@ -68,11 +68,11 @@ static int client_test_init(struct kunit *test)
 
 	KUNIT_ASSERT_NOT_NULL(test, t);
 	INIT_LIST_HEAD(&t->clients);
-	t->fabric = fabric_setup(test, nodes, NR_NODES);
+	t->fake = fake_pci_setup(test, nodes, NR_NODES);
 	for (i = 0; i < NR_NODES; i++) {
-		t->pdev[i] = fabric_dev(t->fabric, i);
+		t->pdev[i] = fake_pci_dev(t->fake, i);
 		t->pdev[i]->dma_mask = DMA_BIT_MASK(64);
-		t->refs[i] = fabric_refs(t->pdev[i]);
+		t->refs[i] = fake_pci_refs(t->pdev[i]);
 	}
 	test->priv = t;
 	return 0;
@@ -89,14 +89,14 @@ static void client_test_exit(struct kunit *test)
 	pci_p2pdma_client_list_free(&t->clients);
 	for (i = 0; i < NR_NODES; i++)
 		if (t->pdev[i])
-			KUNIT_EXPECT_EQ_MSG(test, fabric_refs(t->pdev[i]),
+			KUNIT_EXPECT_EQ_MSG(test, fake_pci_refs(t->pdev[i]),
 					    t->refs[i],
 					    "references on node %d", i);
 }
 
 static int taken(struct client_test *t, int node)
 {
-	return fabric_refs(t->pdev[node]) - t->refs[node];
+	return fake_pci_refs(t->pdev[node]) - t->refs[node];
 }
 
 static int add(struct client_test *t, int node)
@@ -108,7 +108,7 @@ static void provide(struct kunit *test, int node, bool publish)
 {
 	struct client_test *t = test->priv;
 
-	fabric_set_bar(t->pdev[node], 0, (u64)node * SZ_2M, SZ_2M);
+	fake_pci_set_bar(t->pdev[node], 0, (u64)node * SZ_2M, SZ_2M);
 	KUNIT_ASSERT_EQ(test, pci_p2pdma_add_resource(t->pdev[node], 0, 0, 0),
 			0);
 	pci_p2pmem_publish(t->pdev[node], publish);
@@ -217,7 +217,7 @@ static void children_of_a_function(struct kunit *test)
 	KUNIT_EXPECT_EQ(test, device_move(disk, &t->pdev[A]->dev,
 					  DPM_ORDER_NONE), 0);
 
-	t->refs[A] = fabric_refs(t->pdev[A]);
+	t->refs[A] = fake_pci_refs(t->pdev[A]);
 	KUNIT_EXPECT_EQ(test, pci_p2pdma_add_client(&t->clients, disk), 0);
 	KUNIT_EXPECT_EQ(test, taken(t, A), 1);
 	pci_p2pdma_remove_client(&t->clients, disk);
@@ -231,7 +231,7 @@ static void children_of_a_function(struct kunit *test)
 
 	root_device_unregister(orphan);
 	root_device_unregister(disk);
-	t->refs[A] = fabric_refs(t->pdev[A]);
+	t->refs[A] = fake_pci_refs(t->pdev[A]);
 }
 
 /*
@@ -265,11 +265,11 @@ static void client_unplugged(struct kunit *test)
 
 	/* All that is left are the references taken here. */
 	KUNIT_EXPECT_EQ(test, kref_read(&disk->kobj.kref), 1);
-	KUNIT_EXPECT_EQ(test, fabric_refs(pdev), 1);
+	KUNIT_EXPECT_EQ(test, fake_pci_refs(pdev), 1);
 	put_device(disk);
 	pci_dev_put(pdev);
 	t->pdev[A] = NULL;
-	t->refs[DP0] = fabric_refs(t->pdev[DP0]);
+	t->refs[DP0] = fake_pci_refs(t->pdev[DP0]);
 }
 
 /* The provider is unplugged: it is not found, and not reached, any more. */
@@ -280,23 +280,23 @@ static void provider_unplugged(struct kunit *test)
 	struct pci_dev *found;
 
 	KUNIT_EXPECT_EQ(test, add(t, A), 0);
-	fabric_bind(test, pdev);
+	fake_pci_bind(test, pdev);
 	provide(test, P1, true);
 	found = pci_p2pmem_find(&t->clients);
 	KUNIT_EXPECT_PTR_EQ(test, found, pdev);
 	pci_dev_put(found);
 
-	fabric_unbind(pdev);
+	fake_pci_unbind(pdev);
 	pci_stop_and_remove_bus_device_locked(pdev);
 	KUNIT_EXPECT_NULL(test, pci_p2pmem_find(&t->clients));
 	KUNIT_EXPECT_EQ(test, pci_p2pdma_distance(pdev, &t->clients), -EXDEV);
 	KUNIT_EXPECT_FALSE(test, pci_p2pdma_assign_provider(pdev,
 							    &t->clients));
 	pci_p2pdma_client_list_free(&t->clients);
-	KUNIT_EXPECT_EQ(test, fabric_refs(pdev), 1);
+	KUNIT_EXPECT_EQ(test, fake_pci_refs(pdev), 1);
 	pci_dev_put(pdev);
 	t->pdev[P1] = NULL;
-	t->refs[DP2] = fabric_refs(t->pdev[DP2]);
+	t->refs[DP2] = fake_pci_refs(t->pdev[DP2]);
 }
 
 #ifdef CONFIG_ARCH_HAS_DMA_OPS
@@ -423,14 +423,14 @@ static void provider_unbound(struct kunit *test)
 	struct client_test *t = test->priv;
 	struct pci_dev *found;
 
-	fabric_bind(test, t->pdev[P1]);
+	fake_pci_bind(test, t->pdev[P1]);
 	provide(test, P1, true);
 	KUNIT_EXPECT_EQ(test, add(t, A), 0);
 	found = pci_p2pmem_find(&t->clients);
 	KUNIT_EXPECT_PTR_EQ(test, found, t->pdev[P1]);
 	pci_dev_put(found);
 
-	fabric_unbind(t->pdev[P1]);
+	fake_pci_unbind(t->pdev[P1]);
 	KUNIT_EXPECT_FALSE(test, pci_has_p2pmem(t->pdev[P1]));
 	KUNIT_EXPECT_NULL(test, pci_p2pmem_find(&t->clients));
 	/* Its references stay until the list lets go. */
@@ -488,17 +488,17 @@ static void found_while_published(struct kunit *test)
 		if (IS_ERR(task))
 			complete(&f[i].done);
 	}
-	fabric_bind(test, t->pdev[P2]);
+	fake_pci_bind(test, t->pdev[P2]);
 	provide(test, P2, false);
 	for (round = 0; round < 50; round++) {
-		fabric_bind(test, t->pdev[P1]);
+		fake_pci_bind(test, t->pdev[P1]);
 		provide(test, P1, true);
 		for (i = 0; i < 20; i++) {
 			pci_p2pmem_publish(t->pdev[P1], i & 1);
 			pci_p2pmem_publish(t->pdev[P2], i & 2);
 			usleep_range(20, 40);
 		}
-		fabric_unbind(t->pdev[P1]);
+		fake_pci_unbind(t->pdev[P1]);
 	}
 	for (i = 0; i < 3; i++) {
 		WRITE_ONCE(f[i].stop, true);
@@ -607,10 +607,10 @@ static void asked_while_recovering(struct kunit *test)
 	wait_for_completion(&p.removed);
 	wait_for_completion(&p.asked);
 	KUNIT_EXPECT_EQ(test, p.distance, 4);
-	KUNIT_EXPECT_EQ(test, fabric_refs(t->pdev[C]), 1);
+	KUNIT_EXPECT_EQ(test, fake_pci_refs(t->pdev[C]), 1);
 	pci_dev_put(t->pdev[C]);
 	t->pdev[C] = NULL;
-	t->refs[RP2] = fabric_refs(t->pdev[RP2]);
+	t->refs[RP2] = fake_pci_refs(t->pdev[RP2]);
 }
 
 struct enable_case {

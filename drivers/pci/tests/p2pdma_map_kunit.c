@@ -12,7 +12,7 @@
 #include <linux/scatterlist.h>
 
 #include "../p2pdma.h"
-#include "p2pdma_fabric.h"
+#include "fake_pci.h"
 
 #define DEV(slot)	PCI_DEVFN(slot, 0)
 #define BUS_OFFSET	0x1000000000ULL
@@ -25,20 +25,20 @@
  */
 enum { HB, RP, UP, DP0, DP1, A, B, RP2, C, NR_NODES };
 
-static const struct fabric_node unknown_host[] = {
-	[HB]  = { FABRIC_ROOT_BUS, FABRIC_PCI, DEV(0) },
-	[RP]  = { FABRIC_ROOT_BUS, FABRIC_ROOT_PORT, DEV(1) },
-	[UP]  = { RP, FABRIC_UPSTREAM, DEV(0) },
-	[DP0] = { UP, FABRIC_DOWNSTREAM, DEV(0), true },
-	[DP1] = { UP, FABRIC_DOWNSTREAM, DEV(1), true },
-	[A]   = { DP0, FABRIC_ENDPOINT, DEV(0) },
-	[B]   = { DP1, FABRIC_ENDPOINT, DEV(0) },
-	[RP2] = { FABRIC_ROOT_BUS, FABRIC_ROOT_PORT, DEV(2) },
-	[C]   = { RP2, FABRIC_ENDPOINT, DEV(0) },
+static const struct fake_pci_node unknown_host[] = {
+	[HB]  = { FAKE_PCI_ROOT_BUS, FAKE_PCI_PCI, DEV(0) },
+	[RP]  = { FAKE_PCI_ROOT_BUS, FAKE_PCI_ROOT_PORT, DEV(1) },
+	[UP]  = { RP, FAKE_PCI_UPSTREAM, DEV(0) },
+	[DP0] = { UP, FAKE_PCI_DOWNSTREAM, DEV(0), true },
+	[DP1] = { UP, FAKE_PCI_DOWNSTREAM, DEV(1), true },
+	[A]   = { DP0, FAKE_PCI_ENDPOINT, DEV(0) },
+	[B]   = { DP1, FAKE_PCI_ENDPOINT, DEV(0) },
+	[RP2] = { FAKE_PCI_ROOT_BUS, FAKE_PCI_ROOT_PORT, DEV(2) },
+	[C]   = { RP2, FAKE_PCI_ENDPOINT, DEV(0) },
 };
 
 struct map_test {
-	struct fabric *fabric;
+	struct fake_pci *fake;
 	struct sg_table table;
 	unsigned int nents;
 };
@@ -47,24 +47,24 @@ struct map_test {
 static void map_test_create(struct kunit *test, u32 host_id)
 {
 	struct map_test *t = kunit_kzalloc(test, sizeof(*t), GFP_KERNEL);
-	struct fabric_node nodes[NR_NODES];
+	struct fake_pci_node nodes[NR_NODES];
 	struct pci_dev *a;
 	int i;
 
 	KUNIT_ASSERT_NOT_NULL(test, t);
 	memcpy(nodes, unknown_host, sizeof(nodes));
 	nodes[HB].id = host_id;
-	t->fabric = fabric_setup_offset(test, nodes, NR_NODES, BUS_OFFSET);
+	t->fake = fake_pci_setup_offset(test, nodes, NR_NODES, BUS_OFFSET);
 	for (i = 0; i < NR_NODES; i++) {
-		struct pci_dev *pdev = fabric_dev(t->fabric, i);
+		struct pci_dev *pdev = fake_pci_dev(t->fake, i);
 
 		pdev->dma_mask = DMA_BIT_MASK(64);
 		dma_set_max_seg_size(&pdev->dev, SZ_2M);
 	}
 
-	a = fabric_dev(t->fabric, A);
-	fabric_set_bar(a, 0, 0, SZ_2M);
-	fabric_set_bar(a, 2, SZ_4M, SZ_2M);
+	a = fake_pci_dev(t->fake, A);
+	fake_pci_set_bar(a, 0, 0, SZ_2M);
+	fake_pci_set_bar(a, 2, SZ_4M, SZ_2M);
 	KUNIT_ASSERT_EQ(test, pci_p2pdma_add_resource(a, 0, 0, 0), 0);
 	KUNIT_ASSERT_EQ(test, pci_p2pdma_add_resource(a, 2, 0, 0), 0);
 	/* Takes all of both ranges: two entries of different pagemaps */
@@ -81,19 +81,19 @@ static void map_test_exit(struct kunit *test)
 	struct map_test *t = test->priv;
 
 	if (t)
-		pci_p2pmem_free_sgl(fabric_dev(t->fabric, A), t->table.sgl,
+		pci_p2pmem_free_sgl(fake_pci_dev(t->fake, A), t->table.sgl,
 				    t->nents);
 }
 
 static int map(struct map_test *t, int node)
 {
-	return dma_map_sgtable(&fabric_dev(t->fabric, node)->dev, &t->table,
+	return dma_map_sgtable(&fake_pci_dev(t->fake, node)->dev, &t->table,
 			       DMA_TO_DEVICE, 0);
 }
 
 static void unmap(struct map_test *t, int node)
 {
-	dma_unmap_sgtable(&fabric_dev(t->fabric, node)->dev, &t->table,
+	dma_unmap_sgtable(&fake_pci_dev(t->fake, node)->dev, &t->table,
 			  DMA_TO_DEVICE, 0);
 }
 
@@ -137,14 +137,14 @@ static void several_of_one_range(struct kunit *test)
 	KUNIT_ASSERT_EQ(test, sg_alloc_table(&table, 4, GFP_KERNEL), 0);
 	for_each_sgtable_sg(&table, sg, i)
 		sg_set_page(sg, page + 2 * i, PAGE_SIZE, 0);
-	KUNIT_EXPECT_EQ(test, dma_map_sgtable(&fabric_dev(t->fabric, B)->dev,
+	KUNIT_EXPECT_EQ(test, dma_map_sgtable(&fake_pci_dev(t->fake, B)->dev,
 					      &table, DMA_TO_DEVICE, 0), 0);
 	for_each_sgtable_dma_sg(&table, sg, i)
 		KUNIT_EXPECT_EQ(test, sg_dma_address(sg),
 				page_to_phys(page + 2 * i) + BUS_OFFSET);
-	dma_unmap_sgtable(&fabric_dev(t->fabric, B)->dev, &table,
+	dma_unmap_sgtable(&fake_pci_dev(t->fake, B)->dev, &table,
 			  DMA_TO_DEVICE, 0);
-	KUNIT_EXPECT_EQ(test, dma_map_sgtable(&fabric_dev(t->fabric, C)->dev,
+	KUNIT_EXPECT_EQ(test, dma_map_sgtable(&fake_pci_dev(t->fake, C)->dev,
 					      &table, DMA_TO_DEVICE, 0),
 			-EREMOTEIO);
 	sg_free_table(&table);
@@ -157,9 +157,9 @@ static void refused(struct kunit *test)
 	map_test_create(test, 0);
 	t = test->priv;
 	KUNIT_EXPECT_EQ(test, map(t, C), -EREMOTEIO);
-	fabric_set_acs(t->fabric, DP1, PCI_ACS_RR);
+	fake_pci_set_acs(t->fake, DP1, PCI_ACS_RR);
 	KUNIT_EXPECT_EQ(test, map(t, B), -EREMOTEIO);
-	fabric_set_acs(t->fabric, DP1, 0);
+	fake_pci_set_acs(t->fake, DP1, 0);
 	KUNIT_EXPECT_EQ(test, map(t, B), 0);
 	unmap(t, B);
 }
@@ -172,7 +172,7 @@ static void through_host(struct kunit *test)
 
 	map_test_create(test, 0x09a28086);
 	t = test->priv;
-	c = fabric_dev(t->fabric, C);
+	c = fake_pci_dev(t->fake, C);
 	KUNIT_ASSERT_EQ(test, map(t, C), 0);
 	expect_addresses(test, 0, false);
 	unmap(t, C);
@@ -192,8 +192,8 @@ static void writes_only(struct kunit *test)
 
 	map_test_create(test, 0);
 	t = test->priv;
-	fabric_set_host(t->fabric, P2PDMA_HOST_WRITE);
-	dev = &fabric_dev(t->fabric, C)->dev;
+	fake_pci_set_host(t->fake, P2PDMA_HOST_WRITE);
+	dev = &fake_pci_dev(t->fake, C)->dev;
 	KUNIT_EXPECT_EQ(test, map(t, C), -EREMOTEIO);
 	KUNIT_EXPECT_EQ(test, dma_map_sgtable(dev, &t->table,
 					      DMA_BIDIRECTIONAL, 0),
@@ -204,7 +204,7 @@ static void writes_only(struct kunit *test)
 	dma_unmap_sgtable(dev, &t->table, DMA_FROM_DEVICE, 0);
 
 	KUNIT_ASSERT_EQ(test, pci_p2pdma_add_client(&clients, dev), 0);
-	KUNIT_EXPECT_EQ(test, pci_p2pdma_distance(fabric_dev(t->fabric, A),
+	KUNIT_EXPECT_EQ(test, pci_p2pdma_distance(fake_pci_dev(t->fake, A),
 						  &clients), -EXDEV);
 	pci_p2pdma_client_list_free(&clients);
 }
@@ -216,7 +216,7 @@ static void beyond_dma_mask(struct kunit *test)
 	map_test_create(test, 0);
 	t = test->priv;
 	/* The CPU's address would fit: it is the bus address that counts. */
-	fabric_dev(t->fabric, B)->dma_mask = FABRIC_MEM_BASE + SZ_8M;
+	fake_pci_dev(t->fake, B)->dma_mask = FAKE_PCI_MEM_BASE + SZ_8M;
 	KUNIT_EXPECT_EQ(test, map(t, B), -EREMOTEIO);
 }
 
@@ -229,12 +229,12 @@ static void mask_of_the_range(struct kunit *test)
 
 	map_test_create(test, 0);
 	t = test->priv;
-	a = fabric_dev(t->fabric, A);
-	b = fabric_dev(t->fabric, B);
-	b->dma_mask = FABRIC_MEM_BASE + BUS_OFFSET + SZ_8M - 1;
+	a = fake_pci_dev(t->fake, A);
+	b = fake_pci_dev(t->fake, B);
+	b->dma_mask = FAKE_PCI_MEM_BASE + BUS_OFFSET + SZ_8M - 1;
 	KUNIT_EXPECT_EQ(test, map(t, B), 0);
 	unmap(t, B);
-	fabric_set_bar(a, 4, SZ_16M, SZ_2M);
+	fake_pci_set_bar(a, 4, SZ_16M, SZ_2M);
 	KUNIT_ASSERT_EQ(test, pci_p2pdma_add_resource(a, 4, 0, 0), 0);
 	KUNIT_EXPECT_EQ(test, map(t, B), 0);
 	unmap(t, B);
@@ -256,8 +256,8 @@ static void foreign_pagemap(struct kunit *test)
 		.type = MEMORY_DEVICE_PCI_P2PDMA,
 		.ops = &ops,
 		.nr_range = 1,
-		.range.start = FABRIC_MEM_BASE + SZ_1G,
-		.range.end = FABRIC_MEM_BASE + SZ_1G + SZ_2M - 1,
+		.range.start = FAKE_PCI_MEM_BASE + SZ_1G,
+		.range.end = FAKE_PCI_MEM_BASE + SZ_1G + SZ_2M - 1,
 	};
 	struct scatterlist sg;
 	struct map_test *t;
@@ -269,7 +269,7 @@ static void foreign_pagemap(struct kunit *test)
 	KUNIT_ASSERT_FALSE(test, IS_ERR(addr));
 	sg_init_table(&sg, 1);
 	sg_set_page(&sg, virt_to_page(addr), PAGE_SIZE, 0);
-	KUNIT_EXPECT_EQ(test, dma_map_sg(&fabric_dev(t->fabric, B)->dev, &sg, 1,
+	KUNIT_EXPECT_EQ(test, dma_map_sg(&fake_pci_dev(t->fake, B)->dev, &sg, 1,
 					 DMA_FROM_DEVICE), 0);
 	memunmap_pages(&pgmap);
 }
@@ -283,12 +283,12 @@ static void sizes_refuse_lists(struct kunit *test)
 	map_test_create(test, 0);
 	t = test->priv;
 	KUNIT_ASSERT_EQ(test, pci_p2pdma_add_client(&clients,
-						    &fabric_dev(t->fabric, B)->dev),
+						    &fake_pci_dev(t->fake, B)->dev),
 			0);
-	KUNIT_EXPECT_EQ(test, pci_p2pdma_distance(fabric_dev(t->fabric, A),
+	KUNIT_EXPECT_EQ(test, pci_p2pdma_distance(fake_pci_dev(t->fake, A),
 						  &clients), 4);
-	fabric_set_mps(t->fabric, B, 512);
-	KUNIT_EXPECT_EQ(test, pci_p2pdma_distance(fabric_dev(t->fabric, A),
+	fake_pci_set_mps(t->fake, B, 512);
+	KUNIT_EXPECT_EQ(test, pci_p2pdma_distance(fake_pci_dev(t->fake, A),
 						  &clients), -EXDEV);
 	KUNIT_EXPECT_EQ(test, map(t, B), 0);
 	unmap(t, B);
@@ -304,29 +304,29 @@ static void no_config_reads(struct kunit *test)
 
 	map_test_create(test, 0);
 	t = test->priv;
-	reads = fabric_reads(t->fabric);
+	reads = fake_pci_reads(t->fake);
 	KUNIT_ASSERT_EQ(test, pci_p2pdma_add_client(&clients,
-						    &fabric_dev(t->fabric, B)->dev),
+						    &fake_pci_dev(t->fake, B)->dev),
 			0);
-	KUNIT_EXPECT_EQ(test, pci_p2pdma_distance(fabric_dev(t->fabric, A),
+	KUNIT_EXPECT_EQ(test, pci_p2pdma_distance(fake_pci_dev(t->fake, A),
 						  &clients), 4);
 	KUNIT_EXPECT_EQ(test, map(t, B), 0);
 	unmap(t, B);
 	KUNIT_EXPECT_EQ(test, map(t, C), -EREMOTEIO);
 	pci_p2pdma_client_list_free(&clients);
 	if (!IS_ENABLED(CONFIG_PCI_P2PDMA_AUDIT))
-		KUNIT_EXPECT_EQ(test, fabric_reads(t->fabric), reads);
+		KUNIT_EXPECT_EQ(test, fake_pci_reads(t->fake), reads);
 }
 
 static void expect_agreement(struct kunit *test, int node)
 {
 	struct map_test *t = test->priv;
-	struct device *dev = &fabric_dev(t->fabric, node)->dev;
+	struct device *dev = &fake_pci_dev(t->fake, node)->dev;
 	LIST_HEAD(clients);
 	bool accepted;
 
 	KUNIT_ASSERT_EQ(test, pci_p2pdma_add_client(&clients, dev), 0);
-	accepted = pci_p2pdma_assign_provider(fabric_dev(t->fabric, A),
+	accepted = pci_p2pdma_assign_provider(fake_pci_dev(t->fake, A),
 					      &clients);
 	pci_p2pdma_client_list_free(&clients);
 	KUNIT_EXPECT_EQ(test, map(t, node), accepted ? 0 : -EREMOTEIO);
@@ -347,8 +347,8 @@ static void agrees_with_list(struct kunit *test)
 	t = test->priv;
 	for (i = 0; i < ARRAY_SIZE(acs); i++) {
 		for (j = 0; j < ARRAY_SIZE(acs); j++) {
-			fabric_set_acs(t->fabric, DP0, acs[i]);
-			fabric_set_acs(t->fabric, DP1, acs[j]);
+			fake_pci_set_acs(t->fake, DP0, acs[i]);
+			fake_pci_set_acs(t->fake, DP1, acs[j]);
 			for (node = RP; node < NR_NODES; node++)
 				expect_agreement(test, node);
 		}
@@ -372,11 +372,11 @@ static void child_of_a_function(struct kunit *test)
 	child->dma_parms = &parms;
 	KUNIT_EXPECT_EQ(test, dma_map_sgtable(child, &t->table, DMA_TO_DEVICE,
 					      0), -EREMOTEIO);
-	KUNIT_EXPECT_EQ(test, device_move(child, &fabric_dev(t->fabric, C)->dev,
+	KUNIT_EXPECT_EQ(test, device_move(child, &fake_pci_dev(t->fake, C)->dev,
 					  DPM_ORDER_NONE), 0);
 	KUNIT_EXPECT_EQ(test, dma_map_sgtable(child, &t->table, DMA_TO_DEVICE,
 					      0), -EREMOTEIO);
-	KUNIT_EXPECT_EQ(test, device_move(child, &fabric_dev(t->fabric, B)->dev,
+	KUNIT_EXPECT_EQ(test, device_move(child, &fake_pci_dev(t->fake, B)->dev,
 					  DPM_ORDER_NONE), 0);
 	KUNIT_EXPECT_EQ(test, dma_map_sgtable(child, &t->table, DMA_TO_DEVICE,
 					      0), 0);
@@ -385,10 +385,10 @@ static void child_of_a_function(struct kunit *test)
 
 	/* Its own mask counts, for lists as for mappings. */
 	KUNIT_ASSERT_EQ(test, pci_p2pdma_add_client(&clients, child), 0);
-	KUNIT_EXPECT_EQ(test, pci_p2pdma_distance(fabric_dev(t->fabric, A),
+	KUNIT_EXPECT_EQ(test, pci_p2pdma_distance(fake_pci_dev(t->fake, A),
 						  &clients), 4);
 	mask = DMA_BIT_MASK(32);
-	KUNIT_EXPECT_EQ(test, pci_p2pdma_distance(fabric_dev(t->fabric, A),
+	KUNIT_EXPECT_EQ(test, pci_p2pdma_distance(fake_pci_dev(t->fake, A),
 						  &clients), -EXDEV);
 	KUNIT_EXPECT_EQ(test, dma_map_sgtable(child, &t->table, DMA_TO_DEVICE,
 					      0), -EREMOTEIO);

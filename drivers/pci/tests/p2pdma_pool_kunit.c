@@ -18,24 +18,24 @@
 #include <linux/workqueue.h>
 
 #include "../p2pdma.h"
-#include "p2pdma_fabric.h"
+#include "fake_pci.h"
 
 #define DEV(slot)	PCI_DEVFN(slot, 0)
 
 /*   RP - A,  RP2 - B   */
 enum { RP, A, RP2, B, NR_NODES };
 
-static const struct fabric_node nodes[] = {
-	[RP]  = { FABRIC_ROOT_BUS, FABRIC_ROOT_PORT, DEV(1) },
-	[A]   = { RP, FABRIC_ENDPOINT, DEV(0) },
-	[RP2] = { FABRIC_ROOT_BUS, FABRIC_ROOT_PORT, DEV(2) },
-	[B]   = { RP2, FABRIC_ENDPOINT, DEV(0) },
+static const struct fake_pci_node nodes[] = {
+	[RP]  = { FAKE_PCI_ROOT_BUS, FAKE_PCI_ROOT_PORT, DEV(1) },
+	[A]   = { RP, FAKE_PCI_ENDPOINT, DEV(0) },
+	[RP2] = { FAKE_PCI_ROOT_BUS, FAKE_PCI_ROOT_PORT, DEV(2) },
+	[B]   = { RP2, FAKE_PCI_ENDPOINT, DEV(0) },
 };
 
 #define BUS_OFFSET	0x1000000000ULL
 
 struct pool_test {
-	struct fabric *fabric;
+	struct fake_pci *fake;
 	struct pci_dev *a;
 	struct pci_dev *b;
 	int refs;
@@ -46,13 +46,13 @@ static int pool_test_init(struct kunit *test)
 	struct pool_test *t = kunit_kzalloc(test, sizeof(*t), GFP_KERNEL);
 
 	KUNIT_ASSERT_NOT_NULL(test, t);
-	t->fabric = fabric_setup_offset(test, nodes, NR_NODES, BUS_OFFSET);
-	t->a = fabric_dev(t->fabric, A);
-	t->b = fabric_dev(t->fabric, B);
-	fabric_set_bar(t->a, 0, 0, SZ_8M);
-	fabric_set_bar(t->a, 2, SZ_16M, SZ_4M);
-	fabric_set_bar(t->b, 0, SZ_32M, SZ_4M);
-	t->refs = fabric_refs(t->a);
+	t->fake = fake_pci_setup_offset(test, nodes, NR_NODES, BUS_OFFSET);
+	t->a = fake_pci_dev(t->fake, A);
+	t->b = fake_pci_dev(t->fake, B);
+	fake_pci_set_bar(t->a, 0, 0, SZ_8M);
+	fake_pci_set_bar(t->a, 2, SZ_16M, SZ_4M);
+	fake_pci_set_bar(t->b, 0, SZ_32M, SZ_4M);
+	t->refs = fake_pci_refs(t->a);
 	test->priv = t;
 	return 0;
 }
@@ -62,7 +62,7 @@ static void pool_test_exit(struct kunit *test)
 	struct pool_test *t = test->priv;
 
 	if (t)
-		KUNIT_EXPECT_EQ(test, fabric_refs(t->a), t->refs);
+		KUNIT_EXPECT_EQ(test, fake_pci_refs(t->a), t->refs);
 }
 
 static size_t pool_size(struct pci_dev *pdev)
@@ -131,8 +131,8 @@ static void add_refuses(struct kunit *test)
 	const struct bad_range *r = test->param_value;
 	struct pool_test *t = test->priv;
 
-	fabric_set_odd_bar(t->a, 1, IORESOURCE_IO, SZ_4M);
-	fabric_set_odd_bar(t->a, 4, IORESOURCE_MEM | IORESOURCE_UNSET, SZ_4M);
+	fake_pci_set_odd_bar(t->a, 1, IORESOURCE_IO, SZ_4M);
+	fake_pci_set_odd_bar(t->a, 4, IORESOURCE_MEM | IORESOURCE_UNSET, SZ_4M);
 	KUNIT_EXPECT_EQ(test, pci_p2pdma_add_resource(t->a, r->bar, r->size,
 						      r->offset), -EINVAL);
 	KUNIT_EXPECT_NULL(test, rcu_access_pointer(t->a->p2pdma));
@@ -170,7 +170,7 @@ static void several_ranges(struct kunit *test)
 	void *addr[3];
 	int i;
 
-	fabric_bind(test, t->a);
+	fake_pci_bind(test, t->a);
 	KUNIT_ASSERT_EQ(test, pci_p2pdma_add_resource(t->a, 0, 0, 0), 0);
 	KUNIT_ASSERT_EQ(test, pci_p2pdma_add_resource(t->a, 2, 0, 0), 0);
 	KUNIT_EXPECT_EQ(test, pool_size(t->a), SZ_8M + SZ_4M);
@@ -187,7 +187,7 @@ static void several_ranges(struct kunit *test)
 		pci_free_p2pmem(t->a, addr[i], SZ_4M);
 	KUNIT_EXPECT_EQ(test, pool_avail(t->a), SZ_8M + SZ_4M);
 
-	fabric_unbind(t->a);
+	fake_pci_unbind(t->a);
 	KUNIT_EXPECT_NULL(test, rcu_access_pointer(t->a->p2pdma));
 }
 
@@ -199,7 +199,7 @@ static void bound_again(struct kunit *test)
 	int i;
 
 	for (i = 0; i < 3; i++) {
-		fabric_bind(test, t->a);
+		fake_pci_bind(test, t->a);
 		KUNIT_ASSERT_EQ(test, pci_p2pdma_add_resource(t->a, 0, 0, 0),
 				0);
 		KUNIT_EXPECT_FALSE(test, pci_has_p2pmem(t->a));
@@ -209,7 +209,7 @@ static void bound_again(struct kunit *test)
 		addr = pci_alloc_p2pmem(t->a, SZ_8M);
 		KUNIT_EXPECT_NOT_NULL(test, addr);
 		pci_free_p2pmem(t->a, addr, SZ_8M);
-		fabric_unbind(t->a);
+		fake_pci_unbind(t->a);
 		KUNIT_EXPECT_FALSE(test, pci_has_p2pmem(t->a));
 		KUNIT_EXPECT_NULL(test, pci_alloc_p2pmem(t->a, 1));
 	}
@@ -244,7 +244,7 @@ static void many_pieces(struct kunit *test)
 	unsigned int i, nents;
 	void *first;
 
-	fabric_set_bar(t->b, 0, SZ_128M, SZ_128M);
+	fake_pci_set_bar(t->b, 0, SZ_128M, SZ_128M);
 	KUNIT_ASSERT_EQ(test, pci_p2pdma_add_resource(t->b, 0, 0, 0), 0);
 	for (i = 0; i < nr; i++)
 		KUNIT_ASSERT_NOT_NULL(test, pci_alloc_p2pmem(t->b, PAGE_SIZE));
@@ -305,9 +305,9 @@ static void bus_addresses(struct kunit *test)
 	addr = pci_alloc_p2pmem(t->a, SZ_4M + SZ_2M);
 	KUNIT_ASSERT_NOT_NULL(test, addr);
 	KUNIT_EXPECT_EQ(test, pci_p2pmem_virt_to_bus(t->a, addr),
-			FABRIC_MEM_BASE + SZ_2M + BUS_OFFSET);
+			FAKE_PCI_MEM_BASE + SZ_2M + BUS_OFFSET);
 	KUNIT_EXPECT_EQ(test, pci_p2pmem_virt_to_bus(t->a, addr + SZ_4M + 1),
-			FABRIC_MEM_BASE + SZ_2M + BUS_OFFSET + SZ_4M + 1);
+			FAKE_PCI_MEM_BASE + SZ_2M + BUS_OFFSET + SZ_4M + 1);
 	KUNIT_EXPECT_EQ(test, pci_p2pmem_virt_to_bus(t->b, addr), 0);
 	KUNIT_EXPECT_EQ(test, pci_p2pmem_virt_to_bus(t->a, NULL), 0);
 	KUNIT_EXPECT_EQ(test, pci_p2pmem_virt_to_bus(t->a, test), 0);
@@ -338,7 +338,7 @@ static void wrong_free(struct kunit *test)
 	pci_free_p2pmem(t->a, addr + SZ_4M, PAGE_SIZE);
 	pci_free_p2pmem(t->a, test, PAGE_SIZE);
 	pci_free_p2pmem(t->a, NULL, PAGE_SIZE);
-	pci_free_p2pmem(fabric_dev(t->fabric, RP), addr, 2 * PAGE_SIZE);
+	pci_free_p2pmem(fake_pci_dev(t->fake, RP), addr, 2 * PAGE_SIZE);
 	KUNIT_EXPECT_EQ(test, pool_avail(t->a), SZ_8M - 2 * PAGE_SIZE);
 	KUNIT_EXPECT_EQ(test, pool_avail(t->b), SZ_4M);
 
@@ -488,7 +488,7 @@ static void scatterlist_waits(struct kunit *test)
 
 static int unbind_thread(void *data)
 {
-	fabric_unbind(data);
+	fake_pci_unbind(data);
 	return 0;
 }
 
@@ -500,7 +500,7 @@ static void unbind_waits(struct kunit *test)
 	void *addr;
 	int i;
 
-	fabric_bind(test, t->a);
+	fake_pci_bind(test, t->a);
 	KUNIT_ASSERT_EQ(test, pci_p2pdma_add_resource(t->a, 0, 0, 0), 0);
 	KUNIT_ASSERT_EQ(test, pci_p2pdma_add_resource(t->a, 2, 0, 0), 0);
 	pci_p2pmem_publish(t->a, true);
@@ -518,7 +518,7 @@ static void unbind_waits(struct kunit *test)
 	msleep(100);
 	KUNIT_EXPECT_NOT_NULL(test, rcu_access_pointer(t->a->p2pdma));
 	KUNIT_EXPECT_EQ(test, pci_p2pmem_virt_to_bus(t->a, addr),
-			FABRIC_MEM_BASE + SZ_16M + BUS_OFFSET);
+			FAKE_PCI_MEM_BASE + SZ_16M + BUS_OFFSET);
 
 	pci_free_p2pmem(t->a, addr, PAGE_SIZE);
 	kthread_stop(thread);
@@ -559,7 +559,7 @@ static void pool_driver_remove(struct pci_dev *pdev)
 }
 
 static const struct pci_device_id pool_driver_ids[] = {
-	{ PCI_DEVICE(FABRIC_ID & 0xffff, FABRIC_ID >> 16) },
+	{ PCI_DEVICE(FAKE_PCI_ID & 0xffff, FAKE_PCI_ID >> 16) },
 	{}
 };
 

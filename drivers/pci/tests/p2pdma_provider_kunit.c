@@ -10,7 +10,7 @@
 #include <linux/pci-p2pdma.h>
 
 #include "../p2pdma.h"
-#include "p2pdma_fabric.h"
+#include "fake_pci.h"
 
 #define DEV(slot)	PCI_DEVFN(slot, 0)
 
@@ -20,13 +20,13 @@
  */
 enum { RP, UP, DP0, DP1, P, C, NR_NODES };
 
-static const struct fabric_node nodes[] = {
-	[RP]  = { FABRIC_ROOT_BUS, FABRIC_ROOT_PORT, DEV(1) },
-	[UP]  = { RP, FABRIC_UPSTREAM, DEV(0) },
-	[DP0] = { UP, FABRIC_DOWNSTREAM, DEV(0) },
-	[DP1] = { UP, FABRIC_DOWNSTREAM, DEV(1) },
-	[P]   = { DP0, FABRIC_ENDPOINT, DEV(0) },
-	[C]   = { DP1, FABRIC_ENDPOINT, DEV(0) },
+static const struct fake_pci_node nodes[] = {
+	[RP]  = { FAKE_PCI_ROOT_BUS, FAKE_PCI_ROOT_PORT, DEV(1) },
+	[UP]  = { RP, FAKE_PCI_UPSTREAM, DEV(0) },
+	[DP0] = { UP, FAKE_PCI_DOWNSTREAM, DEV(0) },
+	[DP1] = { UP, FAKE_PCI_DOWNSTREAM, DEV(1) },
+	[P]   = { DP0, FAKE_PCI_ENDPOINT, DEV(0) },
+	[C]   = { DP1, FAKE_PCI_ENDPOINT, DEV(0) },
 };
 
 struct provider_test {
@@ -37,12 +37,12 @@ struct provider_test {
 static int provider_test_init(struct kunit *test)
 {
 	struct provider_test *t = kunit_kzalloc(test, sizeof(*t), GFP_KERNEL);
-	struct fabric *fabric;
+	struct fake_pci *fake;
 
 	KUNIT_ASSERT_NOT_NULL(test, t);
-	fabric = fabric_setup(test, nodes, NR_NODES);
-	t->provider = fabric_dev(fabric, P);
-	t->client = fabric_dev(fabric, C);
+	fake = fake_pci_setup(test, nodes, NR_NODES);
+	t->provider = fake_pci_dev(fake, P);
+	t->client = fake_pci_dev(fake, C);
 	t->client->dma_mask = DMA_BIT_MASK(64);
 	test->priv = t;
 	return 0;
@@ -53,8 +53,8 @@ static void bind(struct kunit *test, u64 offset, u64 size)
 {
 	struct provider_test *t = test->priv;
 
-	fabric_set_bar(t->provider, 0, offset, size);
-	fabric_bind(test, t->provider);
+	fake_pci_set_bar(t->provider, 0, offset, size);
+	fake_pci_bind(test, t->provider);
 	KUNIT_EXPECT_EQ(test, pci_p2pdma_add_resource(t->provider, 0, 0, 0), 0);
 }
 
@@ -77,13 +77,13 @@ static void bus_addresses_beyond_dma_mask(struct kunit *test)
 
 	bind(test, 0, SZ_2M);
 	KUNIT_EXPECT_TRUE(test, reached(test));
-	t->client->dma_mask = FABRIC_MEM_BASE + SZ_2M - 1;
+	t->client->dma_mask = FAKE_PCI_MEM_BASE + SZ_2M - 1;
 	KUNIT_EXPECT_TRUE(test, reached(test));
-	t->client->dma_mask = FABRIC_MEM_BASE + SZ_2M - 2;
+	t->client->dma_mask = FAKE_PCI_MEM_BASE + SZ_2M - 2;
 	KUNIT_EXPECT_FALSE(test, reached(test));
 	t->client->dma_mask = DMA_BIT_MASK(32);
 	KUNIT_EXPECT_FALSE(test, reached(test));
-	fabric_unbind(t->provider);
+	fake_pci_unbind(t->provider);
 }
 
 /* Bound again, the provider starts clean. */
@@ -93,12 +93,12 @@ static void provider_rebound(struct kunit *test)
 
 	bind(test, SZ_4M, SZ_2M);
 	KUNIT_EXPECT_TRUE(test, reached(test));
-	fabric_unbind(t->provider);
+	fake_pci_unbind(t->provider);
 	KUNIT_EXPECT_TRUE(test, reached(test));
 
 	bind(test, SZ_4M, SZ_2M);
 	KUNIT_EXPECT_TRUE(test, reached(test));
-	fabric_unbind(t->provider);
+	fake_pci_unbind(t->provider);
 }
 
 /*
@@ -110,13 +110,13 @@ static void bar_resized(struct kunit *test)
 	struct provider_test *t = test->priv;
 	int i;
 
-	t->client->dma_mask = FABRIC_MEM_BASE + SZ_16M - 1;
+	t->client->dma_mask = FAKE_PCI_MEM_BASE + SZ_16M - 1;
 	for (i = 0; i < 4; i++) {
 		u64 size = i % 2 ? SZ_16M : SZ_4M;
 
 		bind(test, size, size);
 		KUNIT_EXPECT_EQ(test, reached(test), i % 2 == 0);
-		fabric_unbind(t->provider);
+		fake_pci_unbind(t->provider);
 	}
 }
 

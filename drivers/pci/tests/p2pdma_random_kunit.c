@@ -19,7 +19,7 @@
 #include <linux/random.h>
 
 #include "../p2pdma_topology.h"
-#include "p2pdma_fabric.h"
+#include "fake_pci.h"
 
 #define TREES		2
 #define MAX_NODES	72
@@ -78,17 +78,17 @@ struct random_function {
  * @pf: the function that has the VFs
  * @conventional: has functions on its root bus that a conventional bus may have
  * @host: pci_host_bridge::p2pdma
- * @fabric: what the PCI core has made of it
+ * @fake: what the PCI core has made of it
  */
 struct random_tree {
-	struct fabric_node node[MAX_FUNCTIONS];
+	struct fake_pci_node node[MAX_FUNCTIONS];
 	struct random_function fn[MAX_FUNCTIONS];
 	int nr_nodes;
 	int nr;
 	int pf;
 	bool conventional;
 	u64 host;
-	struct fabric *fabric;
+	struct fake_pci *fake;
 };
 
 /**
@@ -127,49 +127,49 @@ static int random_pick(struct random_test *t, int nr)
 
 static bool random_is_link(const struct random_tree *tree, int parent)
 {
-	return parent != FABRIC_ROOT_BUS &&
-	       (tree->node[parent].type == FABRIC_ROOT_PORT ||
-		tree->node[parent].type == FABRIC_DOWNSTREAM);
+	return parent != FAKE_PCI_ROOT_BUS &&
+	       (tree->node[parent].type == FAKE_PCI_ROOT_PORT ||
+		tree->node[parent].type == FAKE_PCI_DOWNSTREAM);
 }
 
 static bool random_is_conventional(const struct random_tree *tree, int parent)
 {
-	if (parent == FABRIC_ROOT_BUS)
+	if (parent == FAKE_PCI_ROOT_BUS)
 		return tree->conventional;
-	return tree->node[parent].type == FABRIC_PCI_BRIDGE ||
-	       tree->node[parent].type == FABRIC_PCIE_TO_PCI;
+	return tree->node[parent].type == FAKE_PCI_PCI_BRIDGE ||
+	       tree->node[parent].type == FAKE_PCI_PCIE_TO_PCI;
 }
 
 /*
  * The PCI core expects an upstream port to be function 0 of its device. On a
  * conventional bus, QEMU's NVMe drives have a PCIe capability all the same.
  */
-static enum fabric_type random_type(struct random_test *t,
-				    const struct random_tree *tree, int parent,
-				    int devfn)
+static enum fake_pci_type random_type(struct random_test *t,
+				      const struct random_tree *tree, int parent,
+				      int devfn)
 {
-	static const enum fabric_type on_root_bus[] = {
-		FABRIC_ROOT_PORT, FABRIC_ROOT_PORT, FABRIC_ROOT_PORT,
-		FABRIC_RC_ENDPOINT, FABRIC_PCI, FABRIC_PCI_BRIDGE,
+	static const enum fake_pci_type on_root_bus[] = {
+		FAKE_PCI_ROOT_PORT, FAKE_PCI_ROOT_PORT, FAKE_PCI_ROOT_PORT,
+		FAKE_PCI_RC_ENDPOINT, FAKE_PCI_PCI, FAKE_PCI_PCI_BRIDGE,
 	};
-	static const enum fabric_type on_conventional_bus[] = {
-		FABRIC_PCI_BRIDGE, FABRIC_PCI_BRIDGE, FABRIC_PCI, FABRIC_PCI,
-		FABRIC_PCI, FABRIC_ENDPOINT,
+	static const enum fake_pci_type on_conventional_bus[] = {
+		FAKE_PCI_PCI_BRIDGE, FAKE_PCI_PCI_BRIDGE, FAKE_PCI_PCI, FAKE_PCI_PCI,
+		FAKE_PCI_PCI, FAKE_PCI_ENDPOINT,
 	};
-	static const enum fabric_type on_link[] = {
-		FABRIC_ENDPOINT, FABRIC_ENDPOINT, FABRIC_UPSTREAM,
-		FABRIC_UPSTREAM, FABRIC_UPSTREAM, FABRIC_PCIE_TO_PCI,
+	static const enum fake_pci_type on_link[] = {
+		FAKE_PCI_ENDPOINT, FAKE_PCI_ENDPOINT, FAKE_PCI_UPSTREAM,
+		FAKE_PCI_UPSTREAM, FAKE_PCI_UPSTREAM, FAKE_PCI_PCIE_TO_PCI,
 	};
 
 	if (random_is_conventional(tree, parent))
 		return on_conventional_bus[random_pick(t, 6)];
-	if (parent == FABRIC_ROOT_BUS)
+	if (parent == FAKE_PCI_ROOT_BUS)
 		return on_root_bus[random_pick(t, 6)];
 	if (!random_is_link(tree, parent))
-		return FABRIC_DOWNSTREAM;
+		return FAKE_PCI_DOWNSTREAM;
 	if (PCI_FUNC(devfn))
-		return random_chance(t, 90) ? FABRIC_ENDPOINT :
-					      FABRIC_PCIE_TO_PCI;
+		return random_chance(t, 90) ? FAKE_PCI_ENDPOINT :
+					      FAKE_PCI_PCIE_TO_PCI;
 	return on_link[random_pick(t, 6)];
 }
 
@@ -191,7 +191,7 @@ static int random_devfn(struct random_test *t, const struct random_tree *tree,
 static bool random_leads_further(struct random_test *t,
 				 const struct random_tree *tree, int i)
 {
-	return fabric_is_bridge(tree->node[i].type) &&
+	return fake_pci_is_bridge(tree->node[i].type) &&
 	       tree->fn[i].depth < MAX_DEPTH &&
 	       (!random_is_conventional(tree, i) || random_chance(t, 30));
 }
@@ -202,14 +202,14 @@ static int random_parent(struct random_test *t, const struct random_tree *tree)
 	int i, from = random_chance(t, 40) ? 0 : random_pick(t, MAX_NODES);
 
 	if (random_chance(t, 5))
-		return FABRIC_ROOT_BUS;
+		return FAKE_PCI_ROOT_BUS;
 	for (i = 0; i < tree->nr; i++) {
 		int bridge = tree->nr - 1 - (from + i) % tree->nr;
 
 		if (random_leads_further(t, tree, bridge))
 			return bridge;
 	}
-	return FABRIC_ROOT_BUS;
+	return FAKE_PCI_ROOT_BUS;
 }
 
 /*
@@ -230,32 +230,32 @@ static u16 random_acs(struct random_test *t)
 }
 
 /* Bits that the ACS control register has */
-static u16 random_acs_bits(const struct fabric_node *n)
+static u16 random_acs_bits(const struct fake_pci_node *n)
 {
 	if (!n->has_acs)
 		return 0;
-	return (FABRIC_ACS_CAP & ~n->acs_lacks) |
-	       (n->acs_enhanced ? FABRIC_ACS_ENHANCED : 0);
+	return (FAKE_PCI_ACS_CAP & ~n->acs_lacks) |
+	       (n->acs_enhanced ? FAKE_PCI_ACS_ENHANCED : 0);
 }
 
-static void random_capabilities(struct random_test *t, struct fabric_node *n)
+static void random_capabilities(struct random_test *t, struct fake_pci_node *n)
 {
-	if (!fabric_is_pcie(n->type))
+	if (!fake_pci_is_pcie(n->type))
 		return;
 	n->has_acs = random_chance(t, 90);
 	n->acs = random_acs(t);
 	n->acs_enhanced = random_chance(t, 25);
 	n->acs_read_only = random_chance(t, 5);
 	if (random_chance(t, 10))
-		n->acs_lacks = prandom_u32_state(&t->rnd) & FABRIC_ACS_CAP;
+		n->acs_lacks = prandom_u32_state(&t->rnd) & FAKE_PCI_ACS_CAP;
 	else if (random_chance(t, 3))
-		n->acs_lacks = FABRIC_ACS_CAP;
+		n->acs_lacks = FAKE_PCI_ACS_CAP;
 	n->no_ext = random_chance(t, 3);
 	n->no_tag10 = random_chance(t, 30);
-	if (fabric_is_bridge(n->type))
+	if (fake_pci_is_bridge(n->type))
 		return;
 	n->id = random_chance(t, 6) ? QUIRKED_ID : 0;
-	n->has_sriov = n->type == FABRIC_ENDPOINT && random_chance(t, 15);
+	n->has_sriov = n->type == FAKE_PCI_ENDPOINT && random_chance(t, 15);
 }
 
 /* Where function @i is; @parent has been placed before. */
@@ -264,9 +264,9 @@ static void random_place(struct random_tree *tree, int i)
 	struct random_function *fn = &tree->fn[i];
 	int parent = tree->node[i].parent;
 
-	fn->way[0] = FABRIC_ROOT_BUS;
+	fn->way[0] = FAKE_PCI_ROOT_BUS;
 	fn->depth = 1;
-	if (parent != FABRIC_ROOT_BUS) {
+	if (parent != FAKE_PCI_ROOT_BUS) {
 		memcpy(fn->way, tree->fn[parent].way, sizeof(fn->way));
 		fn->depth = tree->fn[parent].depth + 1;
 	}
@@ -277,7 +277,7 @@ static void random_add_node(struct random_test *t, struct random_tree *tree)
 {
 	int parent = random_parent(t, tree);
 	int devfn = random_devfn(t, tree, parent);
-	struct fabric_node *n = &tree->node[tree->nr];
+	struct fake_pci_node *n = &tree->node[tree->nr];
 
 	if (devfn < 0)
 		return;
@@ -295,9 +295,9 @@ static void random_choose_pf(struct random_test *t, struct random_tree *tree)
 
 	for (i = 0; i < tree->nr; i++) {
 		int pf = (from + i) % tree->nr;
-		struct fabric_node *n = &tree->node[pf];
+		struct fake_pci_node *n = &tree->node[pf];
 
-		if (n->type != FABRIC_ENDPOINT || n->no_ext ||
+		if (n->type != FAKE_PCI_ENDPOINT || n->no_ext ||
 		    !random_is_link(tree, n->parent))
 			continue;
 		n->has_sriov = true;
@@ -312,18 +312,18 @@ static void random_choose_pf(struct random_test *t, struct random_tree *tree)
 /* For the oracle, VFs are functions as others, on the bus of their PF. */
 static void random_add_vfs(struct kunit *test, struct random_tree *tree)
 {
-	const struct fabric_node *pf = &tree->node[tree->pf];
+	const struct fake_pci_node *pf = &tree->node[tree->pf];
 	int i;
 
 	if (!pf->nr_vfs)
 		return;
-	KUNIT_ASSERT_EQ(test, fabric_enable_vfs(tree->fabric, tree->pf), 0);
+	KUNIT_ASSERT_EQ(test, fake_pci_enable_vfs(tree->fake, tree->pf), 0);
 	for (i = 0; i < pf->nr_vfs; i++) {
-		tree->fn[tree->nr].pdev = fabric_vf(tree->fabric, tree->pf, i);
+		tree->fn[tree->nr].pdev = fake_pci_vf(tree->fake, tree->pf, i);
 		KUNIT_ASSERT_NOT_NULL(test, tree->fn[tree->nr].pdev);
-		tree->node[tree->nr] = (struct fabric_node){
+		tree->node[tree->nr] = (struct fake_pci_node){
 			.parent = pf->parent,
-			.type = FABRIC_ENDPOINT,
+			.type = FAKE_PCI_ENDPOINT,
 			.has_acs = pf->vf_has_acs,
 			.acs = pf->vf_acs,
 			.has_sriov = true,
@@ -347,9 +347,9 @@ static void random_make_tree(struct kunit *test, struct random_tree *tree)
 	tree->nr_nodes = tree->nr;
 	if (IS_ENABLED(CONFIG_PCI_IOV) && tree == t->tree)
 		random_choose_pf(t, tree);
-	tree->fabric = fabric_setup(test, tree->node, tree->nr);
+	tree->fake = fake_pci_setup(test, tree->node, tree->nr);
 	for (i = 0; i < tree->nr_nodes; i++)
-		tree->fn[i].pdev = fabric_dev(tree->fabric, i);
+		tree->fn[i].pdev = fake_pci_dev(tree->fake, i);
 	random_add_vfs(test, tree);
 	for (i = 0; i < tree->nr; i++) {
 		tree->fn[i].acs = tree->node[i].acs &
@@ -369,20 +369,20 @@ static bool random_is_vf(const struct random_tree *tree, int i)
 static void random_set_acs(struct random_test *t, struct random_tree *tree,
 			   int i)
 {
-	const struct fabric_node *n = &tree->node[i];
+	const struct fake_pci_node *n = &tree->node[i];
 	struct random_function *fn = &tree->fn[i];
 	u16 acs = random_acs(t);
 
 	if (!n->has_acs || n->no_ext || random_chance(t, 30))
 		return;
 	if (random_is_vf(tree, i)) {
-		fabric_set_vf_acs(tree->fabric, tree->pf, i - tree->nr_nodes,
-				  acs);
+		fake_pci_set_vf_acs(tree->fake, tree->pf, i - tree->nr_nodes,
+				    acs);
 	} else {
 		fn->unknown = random_chance(t, 3);
-		fabric_set_unreadable(tree->fabric, i, fn->unknown);
-		fabric_set_acs(tree->fabric, i, acs);
-		fabric_set_unreadable(tree->fabric, i, false);
+		fake_pci_set_unreadable(tree->fake, i, fn->unknown);
+		fake_pci_set_acs(tree->fake, i, acs);
+		fake_pci_set_unreadable(tree->fake, i, false);
 	}
 	if (!n->acs_read_only)
 		fn->acs = acs & random_acs_bits(n);
@@ -397,12 +397,12 @@ static void random_set_sizes(struct random_test *t, struct random_tree *tree,
 		fn->mps = tree->fn[tree->pf].mps;
 		return;
 	}
-	if (!fabric_is_pcie(tree->node[i].type))
+	if (!fake_pci_is_pcie(tree->node[i].type))
 		return;
 	fn->mps = random_chance(t, 90) ? usual : SZ_128 << random_pick(t, 3);
 	fn->tags = random_chance(t, 25);
-	fabric_set_mps(tree->fabric, i, fn->mps);
-	fabric_set_tags(tree->fabric, i, fn->tags);
+	fake_pci_set_mps(tree->fake, i, fn->mps);
+	fake_pci_set_tags(tree->fake, i, fn->tags);
 }
 
 /* Firmware needn't call conventional what is, nor the other way round. */
@@ -417,10 +417,10 @@ static void random_set_host(struct random_test *t, struct random_tree *tree)
 
 	tree->host = routes[random_pick(t, ARRAY_SIZE(routes))];
 	if (random_chance(t, 70))
-		tree->host |= FABRIC_ID;
+		tree->host |= FAKE_PCI_ID;
 	if (random_chance(t, tree->conventional ? 80 : 5))
 		tree->host |= P2PDMA_HOST_CONVENTIONAL;
-	fabric_set_host(tree->fabric, tree->host);
+	fake_pci_set_host(tree->fake, tree->host);
 }
 
 static void random_set_all(struct random_test *t, struct random_tree *tree)
@@ -436,8 +436,8 @@ static void random_set_all(struct random_test *t, struct random_tree *tree)
 		random_set_sizes(t, tree, i, usual_mps);
 		fn->untrusted = random_chance(t, 3);
 		fn->pdev->untrusted = fn->untrusted;
-		fn->translated = fabric_set_translated(fn->pdev,
-						       random_chance(t, 50));
+		fn->translated = fake_pci_set_translated(fn->pdev,
+							 random_chance(t, 50));
 	}
 }
 
@@ -495,9 +495,9 @@ static bool oracle_is_conventional(const struct random_tree *tree)
 
 static bool oracle_is_pci_bus(const struct random_tree *tree, int parent)
 {
-	return parent != FABRIC_ROOT_BUS &&
-	       (tree->node[parent].type == FABRIC_PCI_BRIDGE ||
-		tree->node[parent].type == FABRIC_PCIE_TO_PCI);
+	return parent != FAKE_PCI_ROOT_BUS &&
+	       (tree->node[parent].type == FAKE_PCI_PCI_BRIDGE ||
+		tree->node[parent].type == FAKE_PCI_PCIE_TO_PCI);
 }
 
 /*
@@ -507,11 +507,11 @@ static bool oracle_is_pci_bus(const struct random_tree *tree, int parent)
  */
 static bool oracle_is_surely_pci(const struct random_tree *tree, int parent)
 {
-	while (parent != FABRIC_ROOT_BUS &&
-	       tree->node[parent].type == FABRIC_PCI_BRIDGE)
+	while (parent != FAKE_PCI_ROOT_BUS &&
+	       tree->node[parent].type == FAKE_PCI_PCI_BRIDGE)
 		parent = tree->node[parent].parent;
-	return parent != FABRIC_ROOT_BUS &&
-	       tree->node[parent].type == FABRIC_PCIE_TO_PCI;
+	return parent != FAKE_PCI_ROOT_BUS &&
+	       tree->node[parent].type == FAKE_PCI_PCIE_TO_PCI;
 }
 
 /*
@@ -523,10 +523,10 @@ static bool oracle_is_surely_pci(const struct random_tree *tree, int parent)
 static enum oracle_fate oracle_turn(const struct random_tree *tree, int f,
 				    u16 redirect, u32 *causes)
 {
-	const struct fabric_node *n = &tree->node[f];
+	const struct fake_pci_node *n = &tree->node[f];
 	u16 acs = tree->fn[f].acs;
 
-	if (!fabric_is_pcie(n->type) || oracle_is_surely_pci(tree, n->parent))
+	if (!fake_pci_is_pcie(n->type) || oracle_is_surely_pci(tree, n->parent))
 		return ARRIVES;
 	if (oracle_is_pci_bus(tree, n->parent)) {
 		*causes |= BIT(P2PDMA_ACS_UNKNOWN);
@@ -559,10 +559,10 @@ static enum oracle_fate oracle_climb(const struct random_tree *tree, int f,
 {
 	enum oracle_fate fate = REDIRECTED;
 
-	for (; f != FABRIC_ROOT_BUS; f = tree->node[f].parent) {
+	for (; f != FAKE_PCI_ROOT_BUS; f = tree->node[f].parent) {
 		const struct random_function *fn = &tree->fn[f];
 
-		if (translated || tree->node[f].type == FABRIC_UPSTREAM)
+		if (translated || tree->node[f].type == FAKE_PCI_UPSTREAM)
 			continue;
 		if (random_is_link(tree, f) && !fn->unknown &&
 		    fn->acs & PCI_ACS_UF)
@@ -588,7 +588,7 @@ static enum oracle_fate oracle_forward(const struct random_tree *tree,
 		enum oracle_fate fate;
 
 		parent = tree->node[f].parent;
-		if (parent == FABRIC_ROOT_BUS)
+		if (parent == FAKE_PCI_ROOT_BUS)
 			return AT_ROOT_BUS;
 		if (oracle_claims(tree, parent, target) < 0)
 			continue;
@@ -612,7 +612,7 @@ static struct oracle_answer oracle_up_and_down(const struct random_tree *tree,
 		f = tree->node[f].parent;
 		if (tree->fn[f].unknown)
 			causes |= BIT(P2PDMA_ACS_UNKNOWN);
-		else if (tree->fn[f].acs & FABRIC_ACS_ENHANCED)
+		else if (tree->fn[f].acs & FAKE_PCI_ACS_ENHANCED)
 			causes |= BIT(P2PDMA_ACS_ENHANCED);
 	} while (f != bridge);
 	if (causes)
@@ -656,8 +656,8 @@ static struct oracle_answer oracle_across_root(const struct random_tree *pt,
 	u32 causes = 0, otherwise = BIT(P2PDMA_ROOT_COMPLEX);
 
 	if (pt == ct && oracle_is_conventional(ct) &&
-	    !fabric_is_pcie(ct->node[ct->fn[client].way[1]].type) &&
-	    !fabric_is_pcie(pt->node[pt->fn[provider].way[1]].type))
+	    !fake_pci_is_pcie(ct->node[ct->fn[client].way[1]].type) &&
+	    !fake_pci_is_pcie(pt->node[pt->fn[provider].way[1]].type))
 		return oracle_accepts(PCI_P2PDMA_MAP_BUS_ADDR,
 				      P2PDMA_CONVENTIONAL);
 	/* Redirected or not, it comes to the root complex if it isn't lost. */
@@ -717,7 +717,7 @@ static struct oracle_answer oracle(const struct random_tree *pt, int provider,
 static bool oracle_is_narrow(const struct random_tree *tree, int f, int other,
 			     int mps)
 {
-	for (f = tree->node[f].parent; f != FABRIC_ROOT_BUS;
+	for (f = tree->node[f].parent; f != FAKE_PCI_ROOT_BUS;
 	     f = tree->node[f].parent) {
 		if (other >= 0 && oracle_is_below(tree, other, f))
 			break;
@@ -736,10 +736,10 @@ static int oracle_end(const struct random_tree *tree, int i, int other)
 {
 	int start = i;
 
-	for (; i != FABRIC_ROOT_BUS; i = tree->node[i].parent) {
+	for (; i != FAKE_PCI_ROOT_BUS; i = tree->node[i].parent) {
 		if (i != start && other >= 0 && oracle_is_below(tree, other, i))
 			return -1;
-		if (fabric_is_pcie(tree->node[i].type))
+		if (fake_pci_is_pcie(tree->node[i].type))
 			return i;
 	}
 	return -1;
@@ -787,7 +787,7 @@ static void random_measure_hops(struct random_test *t, int tree, int source)
 			for (j = 0; j < t->tree[i].nr; j++) {
 				int *hops = &t->hops[i * MAX_FUNCTIONS];
 				int parent = t->tree[i].node[j].parent;
-				int *up = parent == FABRIC_ROOT_BUS ?
+				int *up = parent == FAKE_PCI_ROOT_BUS ?
 					  &root : &hops[parent];
 
 				if (*up > hops[j] + 1) {
@@ -811,7 +811,7 @@ static unsigned int random_reads(const struct random_test *t)
 	int i;
 
 	for (i = 0; i < TREES; i++)
-		reads += fabric_reads(t->tree[i].fabric);
+		reads += fake_pci_reads(t->tree[i].fake);
 	return reads;
 }
 
@@ -907,7 +907,7 @@ static void random_round(struct kunit *test)
 		random_compare_all(test);
 	}
 	for (i = 0; i < TREES; i++)
-		fabric_drop(test, t->tree[i].fabric);
+		fake_pci_drop(test, t->tree[i].fake);
 }
 
 static bool random_has_enough(const struct random_test *t, int rounds)

@@ -12,7 +12,7 @@
 
 #include "../pci.h"
 #include "../p2pdma_topology.h"
-#include "p2pdma_fabric.h"
+#include "fake_pci.h"
 
 #define DEV(slot)	PCI_DEVFN(slot, 0)
 
@@ -22,18 +22,18 @@
  */
 enum { RP, UP, DP0, DP1, P, C, NR_NODES };
 
-static const struct fabric_node nodes[] = {
-	[RP]  = { FABRIC_ROOT_BUS, FABRIC_ROOT_PORT, DEV(1), true, PCI_ACS_UF },
-	[UP]  = { RP, FABRIC_UPSTREAM, DEV(0) },
-	[DP0] = { UP, FABRIC_DOWNSTREAM, DEV(0), true },
-	[DP1] = { UP, FABRIC_DOWNSTREAM, DEV(1), true },
-	[P]   = { DP0, FABRIC_ENDPOINT, DEV(0) },
-	[C]   = { DP1, FABRIC_ENDPOINT, DEV(0) },
+static const struct fake_pci_node nodes[] = {
+	[RP]  = { FAKE_PCI_ROOT_BUS, FAKE_PCI_ROOT_PORT, DEV(1), true, PCI_ACS_UF },
+	[UP]  = { RP, FAKE_PCI_UPSTREAM, DEV(0) },
+	[DP0] = { UP, FAKE_PCI_DOWNSTREAM, DEV(0), true },
+	[DP1] = { UP, FAKE_PCI_DOWNSTREAM, DEV(1), true },
+	[P]   = { DP0, FAKE_PCI_ENDPOINT, DEV(0) },
+	[C]   = { DP1, FAKE_PCI_ENDPOINT, DEV(0) },
 };
 
-static enum p2pdma_reason reason(struct fabric *f)
+static enum p2pdma_reason reason(struct fake_pci *f)
 {
-	return p2pdma_verdict(fabric_dev(f, P), fabric_dev(f, C)).reason;
+	return p2pdma_verdict(fake_pci_dev(f, P), fake_pci_dev(f, C)).reason;
 }
 
 /* How the register, two bytes, may be written; and what may be beside it */
@@ -64,11 +64,11 @@ KUNIT_ARRAY_PARAM(acs_write, acs_writes, acs_write_name);
 static void acs_written(struct kunit *test)
 {
 	const struct acs_write *w = test->param_value;
-	struct fabric *f = fabric_setup(test, nodes, NR_NODES);
-	struct pci_dev *port = fabric_dev(f, DP1);
+	struct fake_pci *f = fake_pci_setup(test, nodes, NR_NODES);
+	struct pci_dev *port = fake_pci_dev(f, DP1);
 	int where = port->acs_cap + w->where;
 
-	fabric_set_acs(f, DP1, PCI_ACS_EC);
+	fake_pci_set_acs(f, DP1, PCI_ACS_EC);
 	KUNIT_EXPECT_EQ(test, port->acs_ctrl, PCI_ACS_EC);
 	KUNIT_EXPECT_EQ(test, port->acs_capabilities, 0x7f);
 	if (w->size == 1)
@@ -83,114 +83,114 @@ static void acs_written(struct kunit *test)
 /* The verdict follows each write, there and back. */
 static void acs_followed(struct kunit *test)
 {
-	struct fabric *f = fabric_setup(test, nodes, NR_NODES);
+	struct fake_pci *f = fake_pci_setup(test, nodes, NR_NODES);
 	int i;
 
 	for (i = 0; i < 3; i++) {
 		KUNIT_EXPECT_EQ(test, reason(f), P2PDMA_COMMON_BRIDGE);
-		fabric_set_acs(f, DP1, PCI_ACS_RR);
+		fake_pci_set_acs(f, DP1, PCI_ACS_RR);
 		KUNIT_EXPECT_EQ(test, reason(f), P2PDMA_ACS_REQ_REDIR);
-		fabric_set_acs(f, DP0, PCI_ACS_CR);
-		fabric_set_acs(f, DP1, PCI_ACS_CR | PCI_ACS_SV);
+		fake_pci_set_acs(f, DP0, PCI_ACS_CR);
+		fake_pci_set_acs(f, DP1, PCI_ACS_CR | PCI_ACS_SV);
 		KUNIT_EXPECT_EQ(test, reason(f), P2PDMA_ACS_CMPLT_REDIR);
-		fabric_set_acs(f, DP0, PCI_ACS_RR);
+		fake_pci_set_acs(f, DP0, PCI_ACS_RR);
 	}
 }
 
 /* A write that the register doesn't take changes nothing. */
 static void acs_read_only(struct kunit *test)
 {
-	struct fabric_node copy[NR_NODES];
-	struct fabric *f;
+	struct fake_pci_node copy[NR_NODES];
+	struct fake_pci *f;
 
 	memcpy(copy, nodes, sizeof(copy));
 	copy[DP1].acs_read_only = true;
 	copy[DP1].acs = PCI_ACS_RR;
-	f = fabric_setup(test, copy, NR_NODES);
+	f = fake_pci_setup(test, copy, NR_NODES);
 	KUNIT_EXPECT_EQ(test, reason(f), P2PDMA_ACS_REQ_REDIR);
-	fabric_set_acs(f, DP1, 0);
+	fake_pci_set_acs(f, DP1, 0);
 	KUNIT_EXPECT_EQ(test, reason(f), P2PDMA_ACS_REQ_REDIR);
 }
 
 /* Lost with the power or in a reset, and back by pci_restore_state() */
 static void acs_lost_and_restored(struct kunit *test)
 {
-	struct fabric *f = fabric_setup(test, nodes, NR_NODES);
+	struct fake_pci *f = fake_pci_setup(test, nodes, NR_NODES);
 
-	fabric_set_acs(f, DP1, PCI_ACS_RR);
-	pci_save_state(fabric_dev(f, DP1));
-	fabric_set_acs_unseen(f, DP1, 0);
-	pci_restore_state(fabric_dev(f, DP1));
-	KUNIT_EXPECT_EQ(test, fabric_dev(f, DP1)->acs_ctrl, 0);
+	fake_pci_set_acs(f, DP1, PCI_ACS_RR);
+	pci_save_state(fake_pci_dev(f, DP1));
+	fake_pci_set_acs_unseen(f, DP1, 0);
+	pci_restore_state(fake_pci_dev(f, DP1));
+	KUNIT_EXPECT_EQ(test, fake_pci_dev(f, DP1)->acs_ctrl, 0);
 	KUNIT_EXPECT_EQ(test, reason(f), P2PDMA_COMMON_BRIDGE);
 }
 
 /* A function that sleeps (C26) needs no answer to be judged. */
 static void asleep(struct kunit *test)
 {
-	struct fabric *f = fabric_setup(test, nodes, NR_NODES);
+	struct fake_pci *f = fake_pci_setup(test, nodes, NR_NODES);
 	int i;
 
-	fabric_set_acs(f, DP1, PCI_ACS_RR);
+	fake_pci_set_acs(f, DP1, PCI_ACS_RR);
 	for (i = 0; i < NR_NODES; i++)
-		fabric_set_unreadable(f, i, true);
+		fake_pci_set_unreadable(f, i, true);
 	KUNIT_EXPECT_EQ(test, reason(f), P2PDMA_ACS_REQ_REDIR);
 	for (i = 0; i < NR_NODES; i++)
-		fabric_set_unreadable(f, i, false);
+		fake_pci_set_unreadable(f, i, false);
 }
 
 /* What couldn't be read back is unknown until it can. */
 static void unreadable_when_written(struct kunit *test)
 {
-	struct fabric *f = fabric_setup(test, nodes, NR_NODES);
+	struct fake_pci *f = fake_pci_setup(test, nodes, NR_NODES);
 
-	fabric_set_unreadable(f, DP0, true);
-	fabric_set_acs(f, DP0, PCI_ACS_RR);
-	KUNIT_EXPECT_EQ(test, fabric_dev(f, DP0)->acs_ctrl, P2PDMA_UNKNOWN);
+	fake_pci_set_unreadable(f, DP0, true);
+	fake_pci_set_acs(f, DP0, PCI_ACS_RR);
+	KUNIT_EXPECT_EQ(test, fake_pci_dev(f, DP0)->acs_ctrl, P2PDMA_UNKNOWN);
 	KUNIT_EXPECT_EQ(test, reason(f), P2PDMA_ACS_UNKNOWN);
-	fabric_set_unreadable(f, DP0, false);
-	fabric_set_acs(f, DP0, PCI_ACS_RR);
+	fake_pci_set_unreadable(f, DP0, false);
+	fake_pci_set_acs(f, DP0, PCI_ACS_RR);
 	KUNIT_EXPECT_EQ(test, reason(f), P2PDMA_COMMON_BRIDGE);
 }
 
 /* A verdict of any kind reads no config space. */
 static void no_config_reads(struct kunit *test)
 {
-	struct fabric *f = fabric_setup(test, nodes, NR_NODES);
+	struct fake_pci *f = fake_pci_setup(test, nodes, NR_NODES);
 	unsigned int reads;
 	int i, j, acs;
 
 	for (acs = 0; acs < 0x80; acs++) {
-		fabric_set_acs(f, DP0, acs);
-		fabric_set_acs(f, DP1, acs);
-		reads = fabric_reads(f);
+		fake_pci_set_acs(f, DP0, acs);
+		fake_pci_set_acs(f, DP1, acs);
+		reads = fake_pci_reads(f);
 		for (i = 0; i < NR_NODES; i++) {
 			for (j = 0; j < NR_NODES; j++) {
-				struct pci_dev *p = fabric_dev(f, i);
-				struct pci_dev *c = fabric_dev(f, j);
+				struct pci_dev *p = fake_pci_dev(f, i);
+				struct pci_dev *c = fake_pci_dev(f, j);
 				struct p2pdma_verdict v = p2pdma_verdict(p, c);
 
 				p2pdma_check_sizes(&v, p, c);
 			}
 		}
-		KUNIT_EXPECT_EQ(test, fabric_reads(f), reads);
+		KUNIT_EXPECT_EQ(test, fake_pci_reads(f), reads);
 	}
 }
 
 /* Sizes as the PCI core sets them, and as a user does */
 static void sizes_followed(struct kunit *test)
 {
-	struct fabric *f = fabric_setup(test, nodes, NR_NODES);
-	struct pci_dev *c = fabric_dev(f, C);
+	struct fake_pci *f = fake_pci_setup(test, nodes, NR_NODES);
+	struct pci_dev *c = fake_pci_dev(f, C);
 	u16 ctrl2 = 0;
 
 	KUNIT_EXPECT_EQ(test, pcie_set_mps(c, 512), 0);
 	KUNIT_EXPECT_EQ(test, c->tlp_sizes & P2PDMA_PAYLOAD, 3);
-	fabric_set_mps(f, C, 128);
+	fake_pci_set_mps(f, C, 128);
 	KUNIT_EXPECT_EQ(test, c->tlp_sizes & P2PDMA_PAYLOAD, 1);
 	KUNIT_EXPECT_TRUE(test, c->tlp_sizes & P2PDMA_TAG10_COMPLETER);
 	KUNIT_EXPECT_FALSE(test, c->tlp_sizes & P2PDMA_TAG10_REQUESTER);
-	fabric_set_tags(f, C, true);
+	fake_pci_set_tags(f, C, true);
 	KUNIT_EXPECT_TRUE(test, c->tlp_sizes & P2PDMA_TAG10_REQUESTER);
 	pci_read_config_word(c, c->pcie_cap + PCI_EXP_DEVCTL2, &ctrl2);
 	KUNIT_EXPECT_TRUE(test, ctrl2 & BIT(12));
@@ -211,18 +211,18 @@ static void sizes_followed(struct kunit *test)
 static void scanned_with_an_error(struct kunit *test)
 {
 	enum { RP, UP, DP0, DP1, P, C, RP2, F0, F1, NR };
-	static const struct fabric_node redirecting[] = {
-		[RP]  = { FABRIC_ROOT_BUS, FABRIC_ROOT_PORT, DEV(1), true,
+	static const struct fake_pci_node redirecting[] = {
+		[RP]  = { FAKE_PCI_ROOT_BUS, FAKE_PCI_ROOT_PORT, DEV(1), true,
 			  PCI_ACS_UF },
-		[UP]  = { RP, FABRIC_UPSTREAM, DEV(0) },
-		[DP0] = { UP, FABRIC_DOWNSTREAM, DEV(0), true, PCI_ACS_CR },
-		[DP1] = { UP, FABRIC_DOWNSTREAM, DEV(1), true, PCI_ACS_RR },
-		[P]   = { DP0, FABRIC_ENDPOINT, DEV(0) },
-		[C]   = { DP1, FABRIC_ENDPOINT, DEV(0) },
-		[RP2] = { FABRIC_ROOT_BUS, FABRIC_ROOT_PORT, DEV(2) },
-		[F0]  = { RP2, FABRIC_ENDPOINT, DEV(0), true,
+		[UP]  = { RP, FAKE_PCI_UPSTREAM, DEV(0) },
+		[DP0] = { UP, FAKE_PCI_DOWNSTREAM, DEV(0), true, PCI_ACS_CR },
+		[DP1] = { UP, FAKE_PCI_DOWNSTREAM, DEV(1), true, PCI_ACS_RR },
+		[P]   = { DP0, FAKE_PCI_ENDPOINT, DEV(0) },
+		[C]   = { DP1, FAKE_PCI_ENDPOINT, DEV(0) },
+		[RP2] = { FAKE_PCI_ROOT_BUS, FAKE_PCI_ROOT_PORT, DEV(2) },
+		[F0]  = { RP2, FAKE_PCI_ENDPOINT, DEV(0), true,
 			  PCI_ACS_RR | PCI_ACS_CR },
-		[F1]  = { RP2, FABRIC_ENDPOINT, PCI_DEVFN(0, 1),
+		[F1]  = { RP2, FAKE_PCI_ENDPOINT, PCI_DEVFN(0, 1),
 			  .has_sriov = true },
 	};
 	static const int pairs[][2] = {
@@ -235,13 +235,13 @@ static void scanned_with_an_error(struct kunit *test)
 	int i;
 
 	for (nth = 1 + get_random_u32() % step; ; nth += step) {
-		struct fabric *f = fabric_setup_failing(test, redirecting, NR,
-							nth);
-		bool over = nth > fabric_scan_reads(f);
+		struct fake_pci *f = fake_pci_setup_failing(test, redirecting, NR,
+							    nth);
+		bool over = nth > fake_pci_scan_reads(f);
 
 		for (i = 0; i < ARRAY_SIZE(pairs); i++) {
-			struct pci_dev *p = fabric_dev(f, pairs[i][0]);
-			struct pci_dev *c = fabric_dev(f, pairs[i][1]);
+			struct pci_dev *p = fake_pci_dev(f, pairs[i][0]);
+			struct pci_dev *c = fake_pci_dev(f, pairs[i][1]);
 			struct p2pdma_verdict v;
 
 			if (!p || !c || (i == 1 && !over))
@@ -258,7 +258,7 @@ static void scanned_with_an_error(struct kunit *test)
 						    pci_name(p),
 						    p2pdma_reason_text(v.reason));
 		}
-		fabric_drop(test, f);
+		fake_pci_drop(test, f);
 		cond_resched();
 		if (over)
 			break;
@@ -272,9 +272,9 @@ static void scanned_with_an_error(struct kunit *test)
 /* A VF that is held keeps its PF, and with it the way up. */
 static void vf_keeps_pf(struct kunit *test)
 {
-	struct fabric_node copy[NR_NODES];
+	struct fake_pci_node copy[NR_NODES];
 	struct pci_dev *pf, *vf;
-	struct fabric *f;
+	struct fake_pci *f;
 	int refs;
 
 	if (!IS_ENABLED(CONFIG_PCI_IOV))
@@ -282,28 +282,28 @@ static void vf_keeps_pf(struct kunit *test)
 	memcpy(copy, nodes, sizeof(copy));
 	copy[C].has_sriov = true;
 	copy[C].nr_vfs = 1;
-	f = fabric_setup(test, copy, NR_NODES);
-	pf = pci_dev_get(fabric_dev(f, C));
-	refs = fabric_refs(pf);
-	KUNIT_ASSERT_EQ(test, fabric_enable_vfs(f, C), 0);
-	vf = pci_dev_get(fabric_vf(f, C, 0));
+	f = fake_pci_setup(test, copy, NR_NODES);
+	pf = pci_dev_get(fake_pci_dev(f, C));
+	refs = fake_pci_refs(pf);
+	KUNIT_ASSERT_EQ(test, fake_pci_enable_vfs(f, C), 0);
+	vf = pci_dev_get(fake_pci_vf(f, C, 0));
 	KUNIT_ASSERT_NOT_NULL(test, vf);
 	pci_disable_sriov(pf);
-	KUNIT_EXPECT_EQ(test, fabric_refs(pf), refs + 1);
+	KUNIT_EXPECT_EQ(test, fake_pci_refs(pf), refs + 1);
 	pci_stop_and_remove_bus_device_locked(pf);
-	KUNIT_EXPECT_EQ(test, fabric_refs(pf), 2);
+	KUNIT_EXPECT_EQ(test, fake_pci_refs(pf), 2);
 	pci_dev_put(pf);
-	KUNIT_EXPECT_EQ(test, p2pdma_verdict(fabric_dev(f, P), vf).distance, 4);
+	KUNIT_EXPECT_EQ(test, p2pdma_verdict(fake_pci_dev(f, P), vf).distance, 4);
 	pci_dev_put(vf);
 }
 
 static int toggle_thread(void *data)
 {
-	struct fabric *f = data;
+	struct fake_pci *f = data;
 	int i;
 
 	for (i = 0; i < 2000; i++)
-		fabric_set_acs(f, DP1, i % 2 ? 0 : PCI_ACS_RR);
+		fake_pci_set_acs(f, DP1, i % 2 ? 0 : PCI_ACS_RR);
 	while (!kthread_should_stop())
 		schedule_timeout_interruptible(1);
 	return 0;
@@ -312,7 +312,7 @@ static int toggle_thread(void *data)
 /* Two writers at once: the last value is the one that is kept. */
 static void written_by_two(struct kunit *test)
 {
-	struct fabric *f = fabric_setup(test, nodes, NR_NODES);
+	struct fake_pci *f = fake_pci_setup(test, nodes, NR_NODES);
 	struct task_struct *thread;
 	int i, other = 0;
 	u16 ctrl;
@@ -322,16 +322,16 @@ static void written_by_two(struct kunit *test)
 	for (i = 0; i < 2000; i++) {
 		enum p2pdma_reason why;
 
-		fabric_set_acs(f, DP1, i % 2 ? PCI_ACS_UF : PCI_ACS_CR);
+		fake_pci_set_acs(f, DP1, i % 2 ? PCI_ACS_UF : PCI_ACS_CR);
 		why = reason(f);
 		other += why != P2PDMA_COMMON_BRIDGE &&
 			 why != P2PDMA_ACS_REQ_REDIR;
 		cond_resched();
 	}
 	kthread_stop(thread);
-	pci_read_config_word(fabric_dev(f, DP1),
-			     fabric_dev(f, DP1)->acs_cap + PCI_ACS_CTRL, &ctrl);
-	KUNIT_EXPECT_EQ(test, fabric_dev(f, DP1)->acs_ctrl, ctrl);
+	pci_read_config_word(fake_pci_dev(f, DP1),
+			     fake_pci_dev(f, DP1)->acs_cap + PCI_ACS_CTRL, &ctrl);
+	KUNIT_EXPECT_EQ(test, fake_pci_dev(f, DP1)->acs_ctrl, ctrl);
 	KUNIT_EXPECT_EQ(test, other, 0);
 }
 
@@ -339,14 +339,14 @@ static void written_by_two(struct kunit *test)
 /* The audit sees a write that the PCI core didn't, if it lasts. */
 static void audit_sees(struct kunit *test)
 {
-	struct fabric *f = fabric_setup(test, nodes, NR_NODES);
+	struct fake_pci *f = fake_pci_setup(test, nodes, NR_NODES);
 
 	pr_info("expected warning begins: P2PDMA: .*: registers changed unseen\n");
-	fabric_set_acs_unseen(f, DP1, PCI_ACS_RR);
-	p2pdma_shadow_audit(fabric_dev(f, C));
+	fake_pci_set_acs_unseen(f, DP1, PCI_ACS_RR);
+	p2pdma_shadow_audit(fake_pci_dev(f, C));
 	msleep(4000);
 	pr_info("expected warning ends\n");
-	fabric_set_acs(f, DP1, 0);
+	fake_pci_set_acs(f, DP1, 0);
 }
 #endif
 

@@ -7,7 +7,7 @@
 #include <linux/pci.h>
 
 #include "../p2pdma_topology.h"
-#include "p2pdma_fabric.h"
+#include "fake_pci.h"
 
 #define DEV(slot)	PCI_DEVFN(slot, 0)
 
@@ -33,51 +33,52 @@ struct pair {
 #define THRU_HOST	PCI_P2PDMA_MAP_THRU_HOST_BRIDGE
 #define REFUSED		PCI_P2PDMA_MAP_NOT_SUPPORTED
 
-static void expect_pair(struct kunit *test, struct fabric *fabric,
+static void expect_pair(struct kunit *test, struct fake_pci *fake,
 			const struct pair *pair)
 {
-	struct p2pdma_verdict verdict;
+	struct pci_dev *provider = fake_pci_dev(fake, pair->provider);
+	struct pci_dev *client = fake_pci_dev(fake, pair->client);
+	struct p2pdma_verdict verdict = p2pdma_verdict(provider, client);
 
-	verdict = p2pdma_verdict(fabric_dev(fabric, pair->provider),
-				 fabric_dev(fabric, pair->client));
 	KUNIT_EXPECT_EQ_MSG(test, verdict.type, pair->type,
-			    "provider %d client %d", pair->provider,
-			    pair->client);
+			    "client %s, memory of %s", pci_name(client),
+			    pci_name(provider));
 	KUNIT_EXPECT_EQ_MSG(test, verdict.reason, pair->reason,
-			    "provider %d client %d", pair->provider,
-			    pair->client);
-	KUNIT_EXPECT_PTR_EQ_MSG(test, verdict.at, fabric_dev(fabric, pair->at),
-				"provider %d client %d", pair->provider,
-				pair->client);
+			    "client %s, memory of %s", pci_name(client),
+			    pci_name(provider));
+	KUNIT_EXPECT_PTR_EQ_MSG(test, verdict.at, fake_pci_dev(fake, pair->at),
+				"client %s, memory of %s, at %s",
+				pci_name(client), pci_name(provider),
+				verdict.at ? pci_name(verdict.at) : "-");
 	if (pair->type != REFUSED)
 		KUNIT_EXPECT_EQ_MSG(test, verdict.distance, pair->dist,
-				    "provider %d client %d", pair->provider,
-				    pair->client);
+				    "client %s, memory of %s",
+				    pci_name(client), pci_name(provider));
 }
 
-static void expect_pairs(struct kunit *test, struct fabric *fabric,
+static void expect_pairs(struct kunit *test, struct fake_pci *fake,
 			 const struct pair *pairs, size_t nr)
 {
 	size_t i;
 
 	for (i = 0; i < nr; i++)
-		expect_pair(test, fabric, &pairs[i]);
+		expect_pair(test, fake, &pairs[i]);
 }
 
 /* For rules that don't tell a provider from a client */
-static void expect_both_ways(struct kunit *test, struct fabric *fabric,
+static void expect_both_ways(struct kunit *test, struct fake_pci *fake,
 			     const struct pair *pairs, size_t nr)
 {
 	size_t i;
 
-	expect_pairs(test, fabric, pairs, nr);
+	expect_pairs(test, fake, pairs, nr);
 	for (i = 0; i < nr; i++) {
 		struct pair back = pairs[i];
 
 		swap(back.provider, back.client);
 		if (back.at == pairs[i].client)
 			back.at = pairs[i].provider;
-		expect_pair(test, fabric, &back);
+		expect_pair(test, fake, &back);
 	}
 }
 
@@ -94,16 +95,16 @@ static void expect_both_ways(struct kunit *test, struct fabric *fabric,
  */
 enum { RP, UP, DP0, DP1, A, B, B1, RP2, C, NR_SWITCH };
 
-static const struct fabric_node one_switch[] = {
-	[RP]  = { FABRIC_ROOT_BUS, FABRIC_ROOT_PORT, DEV(1), true, PCI_ACS_UF },
-	[UP]  = { RP, FABRIC_UPSTREAM, DEV(0) },
-	[DP0] = { UP, FABRIC_DOWNSTREAM, DEV(0), true, .acs_enhanced = true },
-	[DP1] = { UP, FABRIC_DOWNSTREAM, DEV(1), true, PCI_ACS_UF },
-	[A]   = { DP0, FABRIC_ENDPOINT, DEV(0) },
-	[B]   = { DP1, FABRIC_ENDPOINT, DEV(0), .has_acs = true },
-	[B1]  = { DP1, FABRIC_ENDPOINT, PCI_DEVFN(0, 1), .has_acs = true },
-	[RP2] = { FABRIC_ROOT_BUS, FABRIC_ROOT_PORT, DEV(2) },
-	[C]   = { RP2, FABRIC_ENDPOINT, DEV(0) },
+static const struct fake_pci_node one_switch[] = {
+	[RP]  = { FAKE_PCI_ROOT_BUS, FAKE_PCI_ROOT_PORT, DEV(1), true, PCI_ACS_UF },
+	[UP]  = { RP, FAKE_PCI_UPSTREAM, DEV(0) },
+	[DP0] = { UP, FAKE_PCI_DOWNSTREAM, DEV(0), true, .acs_enhanced = true },
+	[DP1] = { UP, FAKE_PCI_DOWNSTREAM, DEV(1), true, PCI_ACS_UF },
+	[A]   = { DP0, FAKE_PCI_ENDPOINT, DEV(0) },
+	[B]   = { DP1, FAKE_PCI_ENDPOINT, DEV(0), .has_acs = true },
+	[B1]  = { DP1, FAKE_PCI_ENDPOINT, PCI_DEVFN(0, 1), .has_acs = true },
+	[RP2] = { FAKE_PCI_ROOT_BUS, FAKE_PCI_ROOT_PORT, DEV(2) },
+	[C]   = { RP2, FAKE_PCI_ENDPOINT, DEV(0) },
 };
 
 static void same_function(struct kunit *test)
@@ -111,11 +112,11 @@ static void same_function(struct kunit *test)
 	static const struct pair pairs[] = {
 		{ A, A, BUS_ADDR, 0, P2PDMA_SAME_FUNCTION, A },
 	};
-	struct fabric *f = fabric_setup(test, one_switch, NR_SWITCH);
+	struct fake_pci *f = fake_pci_setup(test, one_switch, NR_SWITCH);
 
 	expect_pairs(test, f, pairs, ARRAY_SIZE(pairs));
 	/* Nothing is asked of the path: there is none. */
-	fabric_dev(f, A)->untrusted = true;
+	fake_pci_dev(f, A)->untrusted = true;
 	expect_pairs(test, f, pairs, ARRAY_SIZE(pairs));
 }
 
@@ -126,7 +127,7 @@ static void across_one_switch(struct kunit *test)
 		{ A, B1, BUS_ADDR, 4, P2PDMA_COMMON_BRIDGE, UP },
 		{ B, B1, BUS_ADDR, 2, P2PDMA_MULTI_FUNCTION, DP1 },
 	};
-	struct fabric *f = fabric_setup(test, one_switch, NR_SWITCH);
+	struct fake_pci *f = fake_pci_setup(test, one_switch, NR_SWITCH);
 
 	expect_both_ways(test, f, pairs, ARRAY_SIZE(pairs));
 }
@@ -144,7 +145,7 @@ static void bridge_and_what_is_below(struct kunit *test)
 		{ DP0, A, REFUSED, 0, P2PDMA_ACS_ENHANCED, DP0 },
 		{ B, A, BUS_ADDR, 4, P2PDMA_COMMON_BRIDGE, UP },
 	};
-	struct fabric *f = fabric_setup(test, one_switch, NR_SWITCH);
+	struct fake_pci *f = fake_pci_setup(test, one_switch, NR_SWITCH);
 	size_t i;
 
 	for (i = 0; i < ARRAY_SIZE(pairs); i++) {
@@ -155,10 +156,10 @@ static void bridge_and_what_is_below(struct kunit *test)
 		expect_pair(test, f, &back);
 	}
 	/* On the way up nothing is redirected, but by enhanced controls. */
-	fabric_set_acs(f, DP0, PCI_ACS_RR | PCI_ACS_CR | PCI_ACS_EC);
+	fake_pci_set_acs(f, DP0, PCI_ACS_RR | PCI_ACS_CR | PCI_ACS_EC);
 	expect_pairs(test, f, pairs, ARRAY_SIZE(pairs));
 	for (i = 7; i < 13; i++) {
-		fabric_set_acs(f, DP0, BIT(i));
+		fake_pci_set_acs(f, DP0, BIT(i));
 		expect_pairs(test, f, enhanced, ARRAY_SIZE(enhanced));
 	}
 }
@@ -169,7 +170,7 @@ static void different_root_ports(struct kunit *test)
 		{ A, C, REFUSED, 0, P2PDMA_ROOT_COMPLEX, RP2 },
 		{ C, A, REFUSED, 0, P2PDMA_ROOT_COMPLEX, RP },
 	};
-	struct fabric *f = fabric_setup(test, one_switch, NR_SWITCH);
+	struct fake_pci *f = fake_pci_setup(test, one_switch, NR_SWITCH);
 
 	expect_pairs(test, f, pairs, ARRAY_SIZE(pairs));
 }
@@ -181,16 +182,16 @@ static void different_root_ports(struct kunit *test)
  */
 static void acs_at_every_place(struct kunit *test)
 {
-	static const struct fabric_node nodes[] = {
-		[RP]  = { FABRIC_ROOT_BUS, FABRIC_ROOT_PORT, DEV(1), true,
+	static const struct fake_pci_node nodes[] = {
+		[RP]  = { FAKE_PCI_ROOT_BUS, FAKE_PCI_ROOT_PORT, DEV(1), true,
 			  PCI_ACS_UF },
-		[UP]  = { RP, FABRIC_UPSTREAM, DEV(0), true },
-		[DP0] = { UP, FABRIC_DOWNSTREAM, DEV(0), true },
-		[DP1] = { UP, FABRIC_DOWNSTREAM, DEV(1), true },
-		[A]   = { DP0, FABRIC_ENDPOINT, DEV(0), true },
-		[B]   = { DP1, FABRIC_ENDPOINT, DEV(0), true },
+		[UP]  = { RP, FAKE_PCI_UPSTREAM, DEV(0), true },
+		[DP0] = { UP, FAKE_PCI_DOWNSTREAM, DEV(0), true },
+		[DP1] = { UP, FAKE_PCI_DOWNSTREAM, DEV(1), true },
+		[A]   = { DP0, FAKE_PCI_ENDPOINT, DEV(0), true },
+		[B]   = { DP1, FAKE_PCI_ENDPOINT, DEV(0), true },
 	};
-	struct fabric *f = fabric_setup(test, nodes, ARRAY_SIZE(nodes));
+	struct fake_pci *f = fake_pci_setup(test, nodes, ARRAY_SIZE(nodes));
 	int at, i, j;
 
 	for (at = 0; at < ARRAY_SIZE(nodes); at++) {
@@ -214,11 +215,11 @@ static void acs_at_every_place(struct kunit *test)
 					pair = (struct pair){
 						A, B, REFUSED, 0,
 						P2PDMA_ACS_CMPLT_REDIR, DP0 };
-				fabric_set_acs(f, at, acs);
+				fake_pci_set_acs(f, at, acs);
 				expect_pair(test, f, &pair);
 			}
 		}
-		fabric_set_acs(f, at, nodes[at].acs);
+		fake_pci_set_acs(f, at, nodes[at].acs);
 	}
 }
 
@@ -240,24 +241,24 @@ static void acs_on_functions(struct kunit *test)
 	static const struct pair lost = {
 		B, B1, REFUSED, 0, P2PDMA_NO_UPSTREAM_FORWARDING, DP1
 	};
-	struct fabric *f = fabric_setup(test, one_switch, NR_SWITCH);
+	struct fake_pci *f = fake_pci_setup(test, one_switch, NR_SWITCH);
 
-	fabric_set_acs(f, B1, PCI_ACS_RR);
+	fake_pci_set_acs(f, B1, PCI_ACS_RR);
 	expect_pair(test, f, &request);
-	fabric_set_acs(f, B1, PCI_ACS_RR | PCI_ACS_EC);
+	fake_pci_set_acs(f, B1, PCI_ACS_RR | PCI_ACS_EC);
 	expect_pair(test, f, &request);
-	fabric_set_acs(f, B1, PCI_ACS_EC);
+	fake_pci_set_acs(f, B1, PCI_ACS_EC);
 	expect_pair(test, f, &egress);
-	fabric_set_acs(f, B1, PCI_ACS_CR | PCI_ACS_SV | PCI_ACS_DT);
+	fake_pci_set_acs(f, B1, PCI_ACS_CR | PCI_ACS_SV | PCI_ACS_DT);
 	expect_pair(test, f, &open);
-	fabric_set_acs(f, B, PCI_ACS_CR);
+	fake_pci_set_acs(f, B, PCI_ACS_CR);
 	expect_pair(test, f, &completion);
 	/* The port above them matters to what is redirected only. */
-	fabric_set_acs(f, DP1, 0);
+	fake_pci_set_acs(f, DP1, 0);
 	expect_pair(test, f, &lost);
-	fabric_set_acs(f, B, PCI_ACS_RR | PCI_ACS_EC);
+	fake_pci_set_acs(f, B, PCI_ACS_RR | PCI_ACS_EC);
 	expect_pair(test, f, &open);
-	fabric_set_acs(f, DP1, PCI_ACS_RR | PCI_ACS_CR);
+	fake_pci_set_acs(f, DP1, PCI_ACS_RR | PCI_ACS_CR);
 	expect_pair(test, f, &open);
 }
 
@@ -269,22 +270,22 @@ enum { PORT, F0, F1, NR_FUNCTIONS };
 
 struct isolated_case {
 	const char *name;
-	struct fabric_node f0;
+	struct fake_pci_node f0;
 	bool open;
 };
 
 static const struct isolated_case isolated_cases[] = {
-	{ "no ACS", { PORT, FABRIC_ENDPOINT, DEV(0) }, .open = true },
-	{ "quirk", { PORT, FABRIC_ENDPOINT, DEV(0), .id = 0x10c68086 } },
-	{ "quirk beside ACS", { PORT, FABRIC_ENDPOINT, DEV(0), true,
+	{ "no ACS", { PORT, FAKE_PCI_ENDPOINT, DEV(0) }, .open = true },
+	{ "quirk", { PORT, FAKE_PCI_ENDPOINT, DEV(0), .id = 0x10c68086 } },
+	{ "quirk beside ACS", { PORT, FAKE_PCI_ENDPOINT, DEV(0), true,
 				.id = 0x10c68086 } },
-	{ "ACS without redirection", { PORT, FABRIC_ENDPOINT, DEV(0), true,
+	{ "ACS without redirection", { PORT, FAKE_PCI_ENDPOINT, DEV(0), true,
 				       .acs_lacks = 0x7f } },
-	{ "ACS with it", { PORT, FABRIC_ENDPOINT, DEV(0), true },
+	{ "ACS with it", { PORT, FAKE_PCI_ENDPOINT, DEV(0), true },
 	  .open = true },
-	{ "SR-IOV without ACS", { PORT, FABRIC_ENDPOINT, DEV(0),
+	{ "SR-IOV without ACS", { PORT, FAKE_PCI_ENDPOINT, DEV(0),
 				  .has_sriov = true } },
-	{ "SR-IOV with ACS", { PORT, FABRIC_ENDPOINT, DEV(0), true,
+	{ "SR-IOV with ACS", { PORT, FAKE_PCI_ENDPOINT, DEV(0), true,
 			       .has_sriov = true }, .open = true },
 };
 
@@ -312,21 +313,21 @@ static void functions_that_isolate(struct kunit *test)
 		{ F1, F0, THRU_HOST, 2, P2PDMA_ACS_REQ_REDIR, F0 },
 	};
 	const struct isolated_case *c = test->param_value;
-	struct fabric_node nodes[] = {
-		[PORT] = { FABRIC_ROOT_BUS, FABRIC_ROOT_PORT, DEV(1), true },
+	struct fake_pci_node nodes[] = {
+		[PORT] = { FAKE_PCI_ROOT_BUS, FAKE_PCI_ROOT_PORT, DEV(1), true },
 		[F0]   = c->f0,
-		[F1]   = { PORT, FABRIC_ENDPOINT, PCI_DEVFN(0, 1) },
+		[F1]   = { PORT, FAKE_PCI_ENDPOINT, PCI_DEVFN(0, 1) },
 	};
-	struct fabric *f = fabric_setup(test, nodes, NR_FUNCTIONS);
+	struct fake_pci *f = fake_pci_setup(test, nodes, NR_FUNCTIONS);
 
 	if (c->open) {
 		expect_both_ways(test, f, open, ARRAY_SIZE(open));
 		return;
 	}
 	expect_both_ways(test, f, lost, ARRAY_SIZE(lost));
-	fabric_set_acs(f, PORT, PCI_ACS_UF);
+	fake_pci_set_acs(f, PORT, PCI_ACS_UF);
 	expect_pairs(test, f, unrouted, ARRAY_SIZE(unrouted));
-	fabric_set_host(f, P2PDMA_HOST_ALL);
+	fake_pci_set_host(f, P2PDMA_HOST_ALL);
 	expect_pairs(test, f, routed, ARRAY_SIZE(routed));
 }
 
@@ -341,20 +342,20 @@ static void hardwired_ports(struct kunit *test)
 		{ B, A, REFUSED, 0, P2PDMA_ACS_REQ_REDIR, DP0 },
 		{ B, B1, BUS_ADDR, 2, P2PDMA_MULTI_FUNCTION, DP1 },
 	};
-	struct fabric_node nodes[NR_SWITCH];
+	struct fake_pci_node nodes[NR_SWITCH];
 	struct pci_dev *at[2];
-	struct fabric *f;
+	struct fake_pci *f;
 
 	memcpy(nodes, one_switch, sizeof(nodes));
 	nodes[DP0].acs_lacks = PCI_ACS_RR | PCI_ACS_CR;
-	f = fabric_setup(test, nodes, NR_SWITCH);
+	f = fake_pci_setup(test, nodes, NR_SWITCH);
 	expect_pairs(test, f, pairs, ARRAY_SIZE(pairs));
 	/* No parameter turns it off. */
-	KUNIT_EXPECT_EQ(test, p2pdma_redirectors(fabric_dev(f, A),
-						 fabric_dev(f, B), at), 0);
-	fabric_set_acs(f, DP1, PCI_ACS_RR);
-	KUNIT_EXPECT_EQ(test, p2pdma_redirectors(fabric_dev(f, A),
-						 fabric_dev(f, B), at), 0);
+	KUNIT_EXPECT_EQ(test, p2pdma_redirectors(fake_pci_dev(f, A),
+						 fake_pci_dev(f, B), at), 0);
+	fake_pci_set_acs(f, DP1, PCI_ACS_RR);
+	KUNIT_EXPECT_EQ(test, p2pdma_redirectors(fake_pci_dev(f, A),
+						 fake_pci_dev(f, B), at), 0);
 }
 
 /* Extended config space out of reach, as with pci=nommconf */
@@ -372,16 +373,16 @@ static void acs_out_of_reach(struct kunit *test)
 		{ B1, B, REFUSED, 0, P2PDMA_ACS_UNKNOWN, B1 },
 		{ A, B1, BUS_ADDR, 4, P2PDMA_COMMON_BRIDGE, UP },
 	};
-	struct fabric_node nodes[NR_SWITCH];
+	struct fake_pci_node nodes[NR_SWITCH];
 
 	memcpy(nodes, one_switch, sizeof(nodes));
 	nodes[DP0].no_ext = true;
 	nodes[RP2].id = 0x12348086;
-	expect_pairs(test, fabric_setup(test, nodes, NR_SWITCH), pairs,
+	expect_pairs(test, fake_pci_setup(test, nodes, NR_SWITCH), pairs,
 		     ARRAY_SIZE(pairs));
 	nodes[DP0].no_ext = false;
 	nodes[B1].no_ext = true;
-	expect_pairs(test, fabric_setup(test, nodes, NR_SWITCH), functions,
+	expect_pairs(test, fake_pci_setup(test, nodes, NR_SWITCH), functions,
 		     ARRAY_SIZE(functions));
 }
 
@@ -393,14 +394,14 @@ static void acs_out_of_reach(struct kunit *test)
 static void virtual_functions(struct kunit *test)
 {
 	enum { RP, UP, DP0, DP1, PF, E };
-	struct fabric_node nodes[] = {
-		[RP]  = { FABRIC_ROOT_BUS, FABRIC_ROOT_PORT, DEV(1) },
-		[UP]  = { RP, FABRIC_UPSTREAM, DEV(0) },
-		[DP0] = { UP, FABRIC_DOWNSTREAM, DEV(0), true },
-		[DP1] = { UP, FABRIC_DOWNSTREAM, DEV(1), true },
-		[PF]  = { DP0, FABRIC_ENDPOINT, DEV(0), true,
+	struct fake_pci_node nodes[] = {
+		[RP]  = { FAKE_PCI_ROOT_BUS, FAKE_PCI_ROOT_PORT, DEV(1) },
+		[UP]  = { RP, FAKE_PCI_UPSTREAM, DEV(0) },
+		[DP0] = { UP, FAKE_PCI_DOWNSTREAM, DEV(0), true },
+		[DP1] = { UP, FAKE_PCI_DOWNSTREAM, DEV(1), true },
+		[PF]  = { DP0, FAKE_PCI_ENDPOINT, DEV(0), true,
 			  .has_sriov = true, .nr_vfs = 2 },
-		[E]   = { DP1, FABRIC_ENDPOINT, DEV(0) },
+		[E]   = { DP1, FAKE_PCI_ENDPOINT, DEV(0) },
 	};
 	int acs;
 
@@ -409,15 +410,15 @@ static void virtual_functions(struct kunit *test)
 	for (acs = 0; acs < 2; acs++) {
 		struct pci_dev *pf, *e, *vf[2];
 		struct p2pdma_verdict v;
-		struct fabric *f;
+		struct fake_pci *f;
 
 		nodes[PF].vf_has_acs = acs;
-		f = fabric_setup(test, nodes, ARRAY_SIZE(nodes));
-		KUNIT_ASSERT_EQ(test, fabric_enable_vfs(f, PF), 0);
-		pf = fabric_dev(f, PF);
-		e = fabric_dev(f, E);
-		vf[0] = fabric_vf(f, PF, 0);
-		vf[1] = fabric_vf(f, PF, 1);
+		f = fake_pci_setup(test, nodes, ARRAY_SIZE(nodes));
+		KUNIT_ASSERT_EQ(test, fake_pci_enable_vfs(f, PF), 0);
+		pf = fake_pci_dev(f, PF);
+		e = fake_pci_dev(f, E);
+		vf[0] = fake_pci_vf(f, PF, 0);
+		vf[1] = fake_pci_vf(f, PF, 1);
 		KUNIT_ASSERT_NOT_NULL(test, vf[0]);
 		KUNIT_ASSERT_NOT_NULL(test, vf[1]);
 		v = p2pdma_verdict(e, vf[0]);
@@ -439,9 +440,9 @@ static void untrusted(struct kunit *test)
 		{ A, B, REFUSED, 0, P2PDMA_UNTRUSTED, B },
 		{ B, A, REFUSED, 0, P2PDMA_UNTRUSTED, B },
 	};
-	struct fabric *f = fabric_setup(test, one_switch, NR_SWITCH);
+	struct fake_pci *f = fake_pci_setup(test, one_switch, NR_SWITCH);
 
-	fabric_dev(f, B)->untrusted = true;
+	fake_pci_dev(f, B)->untrusted = true;
 	expect_pairs(test, f, pairs, ARRAY_SIZE(pairs));
 }
 
@@ -453,18 +454,18 @@ static void untrusted(struct kunit *test)
 static void switch_behind_switch(struct kunit *test)
 {
 	enum { RP, UP, DP0, DP1, UP2, DP2, DP3, A, B, C2 };
-	static const struct fabric_node nodes[] = {
-		[RP]  = { FABRIC_ROOT_BUS, FABRIC_ROOT_PORT, DEV(1), true,
+	static const struct fake_pci_node nodes[] = {
+		[RP]  = { FAKE_PCI_ROOT_BUS, FAKE_PCI_ROOT_PORT, DEV(1), true,
 			  PCI_ACS_UF },
-		[UP]  = { RP, FABRIC_UPSTREAM, DEV(0) },
-		[DP0] = { UP, FABRIC_DOWNSTREAM, DEV(0), true, PCI_ACS_UF },
-		[DP1] = { UP, FABRIC_DOWNSTREAM, DEV(1), true },
-		[UP2] = { DP0, FABRIC_UPSTREAM, DEV(0) },
-		[DP2] = { UP2, FABRIC_DOWNSTREAM, DEV(0), true },
-		[DP3] = { UP2, FABRIC_DOWNSTREAM, DEV(1), true },
-		[A]   = { DP2, FABRIC_ENDPOINT, DEV(0) },
-		[B]   = { DP3, FABRIC_ENDPOINT, DEV(0) },
-		[C2]  = { DP1, FABRIC_ENDPOINT, DEV(0) },
+		[UP]  = { RP, FAKE_PCI_UPSTREAM, DEV(0) },
+		[DP0] = { UP, FAKE_PCI_DOWNSTREAM, DEV(0), true, PCI_ACS_UF },
+		[DP1] = { UP, FAKE_PCI_DOWNSTREAM, DEV(1), true },
+		[UP2] = { DP0, FAKE_PCI_UPSTREAM, DEV(0) },
+		[DP2] = { UP2, FAKE_PCI_DOWNSTREAM, DEV(0), true },
+		[DP3] = { UP2, FAKE_PCI_DOWNSTREAM, DEV(1), true },
+		[A]   = { DP2, FAKE_PCI_ENDPOINT, DEV(0) },
+		[B]   = { DP3, FAKE_PCI_ENDPOINT, DEV(0) },
+		[C2]  = { DP1, FAKE_PCI_ENDPOINT, DEV(0) },
 	};
 	static const struct pair pairs[] = {
 		{ A, B, BUS_ADDR, 4, P2PDMA_COMMON_BRIDGE, UP2 },
@@ -491,33 +492,33 @@ static void switch_behind_switch(struct kunit *test)
 		{ A, B, REFUSED, 0, P2PDMA_NO_UPSTREAM_FORWARDING, DP0 },
 		{ B, A, THRU_HOST, 4, P2PDMA_ACS_REQ_REDIR, DP2 },
 	};
-	struct fabric *f = fabric_setup(test, nodes, ARRAY_SIZE(nodes));
+	struct fake_pci *f = fake_pci_setup(test, nodes, ARRAY_SIZE(nodes));
 
 	expect_both_ways(test, f, pairs, ARRAY_SIZE(pairs));
-	fabric_set_acs(f, DP2, PCI_ACS_RR | PCI_ACS_CR | PCI_ACS_EC);
+	fake_pci_set_acs(f, DP2, PCI_ACS_RR | PCI_ACS_CR | PCI_ACS_EC);
 	expect_pairs(test, f, redirected, ARRAY_SIZE(redirected));
 
 	/*
 	 * What comes up from UP2 meets its destination behind DP0, and then
 	 * behind RP: both have to forward it.
 	 */
-	fabric_set_host(f, P2PDMA_HOST_ALL);
+	fake_pci_set_host(f, P2PDMA_HOST_ALL);
 	expect_pairs(test, f, forwarded, ARRAY_SIZE(forwarded));
-	fabric_set_acs(f, RP, 0);
+	fake_pci_set_acs(f, RP, 0);
 	expect_both_ways(test, f, lost_at_rp, ARRAY_SIZE(lost_at_rp));
-	fabric_set_acs(f, RP, PCI_ACS_UF);
-	fabric_set_acs(f, DP0, PCI_ACS_RR | PCI_ACS_CR);
+	fake_pci_set_acs(f, RP, PCI_ACS_UF);
+	fake_pci_set_acs(f, DP0, PCI_ACS_RR | PCI_ACS_CR);
 	expect_both_ways(test, f, lost_at_dp0, ARRAY_SIZE(lost_at_dp0));
 
 	/* An IOMMU's addresses are claimed by no port; IDs are. */
-	if (!fabric_set_translated(fabric_dev(f, A), true) ||
-	    !fabric_set_translated(fabric_dev(f, B), true))
+	if (!fake_pci_set_translated(fake_pci_dev(f, A), true) ||
+	    !fake_pci_set_translated(fake_pci_dev(f, B), true))
 		return;
 	expect_pairs(test, f, translated, ARRAY_SIZE(translated));
 	/* What the client has translated itself has the real addresses. */
-	fabric_dev(f, A)->ats_enabled = 1;
+	fake_pci_dev(f, A)->ats_enabled = 1;
 	expect_both_ways(test, f, lost_at_dp0, ARRAY_SIZE(lost_at_dp0));
-	fabric_dev(f, A)->ats_enabled = 0;
+	fake_pci_dev(f, A)->ats_enabled = 0;
 }
 
 /*
@@ -527,21 +528,21 @@ static void switch_behind_switch(struct kunit *test)
 static void behind_pcie_to_pci_bridge(struct kunit *test)
 {
 	enum { RP, UP, DP0, DP1, P2P, A, B, C2 };
-	static const struct fabric_node nodes[] = {
-		[RP]  = { FABRIC_ROOT_BUS, FABRIC_ROOT_PORT, DEV(1) },
-		[UP]  = { RP, FABRIC_UPSTREAM, DEV(0) },
-		[DP0] = { UP, FABRIC_DOWNSTREAM, DEV(0) },
-		[DP1] = { UP, FABRIC_DOWNSTREAM, DEV(1) },
-		[P2P] = { DP0, FABRIC_PCIE_TO_PCI, DEV(0) },
-		[A]   = { P2P, FABRIC_PCI, DEV(1) },
-		[B]   = { P2P, FABRIC_PCI, DEV(2) },
-		[C2]  = { DP1, FABRIC_ENDPOINT, DEV(0) },
+	static const struct fake_pci_node nodes[] = {
+		[RP]  = { FAKE_PCI_ROOT_BUS, FAKE_PCI_ROOT_PORT, DEV(1) },
+		[UP]  = { RP, FAKE_PCI_UPSTREAM, DEV(0) },
+		[DP0] = { UP, FAKE_PCI_DOWNSTREAM, DEV(0) },
+		[DP1] = { UP, FAKE_PCI_DOWNSTREAM, DEV(1) },
+		[P2P] = { DP0, FAKE_PCI_PCIE_TO_PCI, DEV(0) },
+		[A]   = { P2P, FAKE_PCI_PCI, DEV(1) },
+		[B]   = { P2P, FAKE_PCI_PCI, DEV(2) },
+		[C2]  = { DP1, FAKE_PCI_ENDPOINT, DEV(0) },
 	};
 	static const struct pair pairs[] = {
 		{ A, B, BUS_ADDR, 2, P2PDMA_COMMON_BRIDGE, P2P },
 		{ A, C2, BUS_ADDR, 5, P2PDMA_COMMON_BRIDGE, UP },
 	};
-	struct fabric *f = fabric_setup(test, nodes, ARRAY_SIZE(nodes));
+	struct fake_pci *f = fake_pci_setup(test, nodes, ARRAY_SIZE(nodes));
 
 	expect_both_ways(test, f, pairs, ARRAY_SIZE(pairs));
 }
@@ -554,12 +555,12 @@ static void behind_pcie_to_pci_bridge(struct kunit *test)
 static void conventional_hierarchy(struct kunit *test)
 {
 	enum { A, B, PB, C2, D };
-	static const struct fabric_node nodes[] = {
-		[A]  = { FABRIC_ROOT_BUS, FABRIC_PCI, DEV(1) },
-		[B]  = { FABRIC_ROOT_BUS, FABRIC_PCI, DEV(2) },
-		[PB] = { FABRIC_ROOT_BUS, FABRIC_PCI_BRIDGE, DEV(3) },
-		[C2] = { PB, FABRIC_PCI, DEV(1) },
-		[D]  = { PB, FABRIC_PCI, DEV(2) },
+	static const struct fake_pci_node nodes[] = {
+		[A]  = { FAKE_PCI_ROOT_BUS, FAKE_PCI_PCI, DEV(1) },
+		[B]  = { FAKE_PCI_ROOT_BUS, FAKE_PCI_PCI, DEV(2) },
+		[PB] = { FAKE_PCI_ROOT_BUS, FAKE_PCI_PCI_BRIDGE, DEV(3) },
+		[C2] = { PB, FAKE_PCI_PCI, DEV(1) },
+		[D]  = { PB, FAKE_PCI_PCI, DEV(2) },
 	};
 	static const struct pair unknown[] = {
 		{ A, B, REFUSED, 0, P2PDMA_NO_HOST_BRIDGE, B },
@@ -573,17 +574,17 @@ static void conventional_hierarchy(struct kunit *test)
 		{ C2, A, BUS_ADDR, 3, P2PDMA_CONVENTIONAL, A },
 		{ C2, D, BUS_ADDR, 2, P2PDMA_COMMON_BRIDGE, PB },
 	};
-	struct fabric *f = fabric_setup(test, nodes, ARRAY_SIZE(nodes));
-	struct fabric *g = fabric_setup(test, nodes, ARRAY_SIZE(nodes));
+	struct fake_pci *f = fake_pci_setup(test, nodes, ARRAY_SIZE(nodes));
+	struct fake_pci *g = fake_pci_setup(test, nodes, ARRAY_SIZE(nodes));
 	struct p2pdma_verdict verdict;
 
 	expect_pairs(test, f, unknown, ARRAY_SIZE(unknown));
-	fabric_set_host(f, P2PDMA_HOST_CONVENTIONAL);
-	fabric_set_host(g, P2PDMA_HOST_CONVENTIONAL);
+	fake_pci_set_host(f, P2PDMA_HOST_CONVENTIONAL);
+	fake_pci_set_host(g, P2PDMA_HOST_CONVENTIONAL);
 	expect_pairs(test, f, pairs, ARRAY_SIZE(pairs));
 
 	/* Two of them don't make one. */
-	verdict = p2pdma_verdict(fabric_dev(f, A), fabric_dev(g, A));
+	verdict = p2pdma_verdict(fake_pci_dev(f, A), fake_pci_dev(g, A));
 	KUNIT_EXPECT_EQ(test, verdict.type, REFUSED);
 	KUNIT_EXPECT_EQ(test, verdict.reason, P2PDMA_NO_HOST_BRIDGE);
 }
@@ -595,20 +596,20 @@ static void conventional_hierarchy(struct kunit *test)
 static void conventional_in_root_complex(struct kunit *test)
 {
 	enum { A, B, RP };
-	static const struct fabric_node nodes[] = {
-		[A]  = { FABRIC_ROOT_BUS, FABRIC_PCI, DEV(1) },
-		[B]  = { FABRIC_ROOT_BUS, FABRIC_PCI, DEV(2) },
-		[RP] = { FABRIC_ROOT_BUS, FABRIC_ROOT_PORT, DEV(3) },
+	static const struct fake_pci_node nodes[] = {
+		[A]  = { FAKE_PCI_ROOT_BUS, FAKE_PCI_PCI, DEV(1) },
+		[B]  = { FAKE_PCI_ROOT_BUS, FAKE_PCI_PCI, DEV(2) },
+		[RP] = { FAKE_PCI_ROOT_BUS, FAKE_PCI_ROOT_PORT, DEV(3) },
 	};
 	static const struct pair pairs[] = {
 		{ A, B, REFUSED, 0, P2PDMA_ROOT_COMPLEX, B },
 		{ B, A, REFUSED, 0, P2PDMA_ROOT_COMPLEX, A },
 	};
-	struct fabric *f = fabric_setup(test, nodes, ARRAY_SIZE(nodes));
+	struct fake_pci *f = fake_pci_setup(test, nodes, ARRAY_SIZE(nodes));
 
-	KUNIT_EXPECT_TRUE(test, fabric_host(f) & P2PDMA_HOST_PCIE);
+	KUNIT_EXPECT_TRUE(test, fake_pci_host(f) & P2PDMA_HOST_PCIE);
 	expect_pairs(test, f, pairs, ARRAY_SIZE(pairs));
-	pci_stop_and_remove_bus_device_locked(fabric_dev(f, RP));
+	pci_stop_and_remove_bus_device_locked(fake_pci_dev(f, RP));
 	expect_pairs(test, f, pairs, ARRAY_SIZE(pairs));
 }
 
@@ -617,7 +618,7 @@ struct host_case {
 	u32 id;			/* the device number is in the upper half */
 	u16 class;
 	u8 devfn;
-	enum fabric_type type;
+	enum fake_pci_type type;
 	enum pci_p2pdma_map_type same_host;
 	enum pci_p2pdma_map_type other_host;
 	bool unidentified;
@@ -627,39 +628,39 @@ struct host_case {
 #define PERIPHERAL	PCI_CLASS_SYSTEM_OTHER
 #define ACCELERATOR(id) \
 	{ "accelerator " #id, (id) << 16 | 0x8086, PERIPHERAL, DEV(0), \
-	  FABRIC_RC_ENDPOINT, THRU_HOST, THRU_HOST, true }
+	  FAKE_PCI_RC_ENDPOINT, THRU_HOST, THRU_HOST, true }
 #define SAME(id, vendor) \
-	{ #vendor ":" #id, (id) << 16 | (vendor), HOST, DEV(0), FABRIC_PCI, \
+	{ #vendor ":" #id, (id) << 16 | (vendor), HOST, DEV(0), FAKE_PCI_PCI, \
 	  THRU_HOST, REFUSED }
 
 static const struct host_case host_cases[] = {
-	{ "unknown", 0x29c08086, HOST, DEV(0), FABRIC_PCI, REFUSED, REFUSED },
-	{ "Sandy Bridge-E", 0x3c008086, HOST, DEV(0), FABRIC_PCI,
+	{ "unknown", 0x29c08086, HOST, DEV(0), FAKE_PCI_PCI, REFUSED, REFUSED },
+	{ "Sandy Bridge-E", 0x3c008086, HOST, DEV(0), FAKE_PCI_PCI,
 	  THRU_HOST, REFUSED },
-	{ "Sky Lake-E at 00.0", 0x20208086, HOST, DEV(0), FABRIC_PCI,
+	{ "Sky Lake-E at 00.0", 0x20208086, HOST, DEV(0), FAKE_PCI_PCI,
 	  THRU_HOST, THRU_HOST },
-	{ "Sky Lake-E root port", 0x20308086, 0, DEV(0), FABRIC_ROOT_PORT,
+	{ "Sky Lake-E root port", 0x20308086, 0, DEV(0), FAKE_PCI_ROOT_PORT,
 	  THRU_HOST, THRU_HOST },
-	{ "Ice Lake", 0x09a28086, PERIPHERAL, DEV(0), FABRIC_RC_ENDPOINT,
+	{ "Ice Lake", 0x09a28086, PERIPHERAL, DEV(0), FAKE_PCI_RC_ENDPOINT,
 	  THRU_HOST, THRU_HOST },
-	{ "host bridge at another slot", 0x20208086, HOST, DEV(4), FABRIC_PCI,
+	{ "host bridge at another slot", 0x20208086, HOST, DEV(4), FAKE_PCI_PCI,
 	  THRU_HOST, THRU_HOST },
 	{ "known number at another slot", 0x09a28086, PERIPHERAL, DEV(4),
-	  FABRIC_RC_ENDPOINT, REFUSED, REFUSED, true },
+	  FAKE_PCI_RC_ENDPOINT, REFUSED, REFUSED, true },
 	{ "known number of an endpoint", 0x20208086, 0, DEV(0),
-	  FABRIC_ENDPOINT, REFUSED, REFUSED, true },
+	  FAKE_PCI_ENDPOINT, REFUSED, REFUSED, true },
 	{ "an endpoint at 00.0", 0x12348086, PCI_CLASS_DISPLAY_VGA, DEV(0),
-	  FABRIC_RC_ENDPOINT, REFUSED, REFUSED, true },
+	  FAKE_PCI_RC_ENDPOINT, REFUSED, REFUSED, true },
 	ACCELERATOR(0x0b25), ACCELERATOR(0x0cfe), ACCELERATOR(0x11fb),
 	ACCELERATOR(0x1212), ACCELERATOR(0x1216), ACCELERATOR(0x4940),
 	ACCELERATOR(0x4942), ACCELERATOR(0x4944), ACCELERATOR(0x4946),
 	ACCELERATOR(0x4948),
 	{ "accelerator at another slot", 0x0b258086, PERIPHERAL, DEV(4),
-	  FABRIC_RC_ENDPOINT, REFUSED, REFUSED, true },
+	  FAKE_PCI_RC_ENDPOINT, REFUSED, REFUSED, true },
 	SAME(0x2f95, 0x10de), SAME(0x2f96, 0x10de), SAME(0x2f97, 0x10de),
 	SAME(0x2f98, 0x10de), SAME(0x1003, 0x1d17), SAME(0x1005, 0x1d17),
 	SAME(0x1006, 0x1d17), SAME(0x1007, 0x1d17), SAME(0x0042, 0x1ae0),
-	{ "1d17:1008", 0x10081d17, HOST, DEV(0), FABRIC_PCI,
+	{ "1d17:1008", 0x10081d17, HOST, DEV(0), FAKE_PCI_PCI,
 	  THRU_HOST, THRU_HOST },
 };
 
@@ -677,29 +678,29 @@ static void host_bridges(struct kunit *test)
 	const struct host_case *c = test->param_value;
 	enum p2pdma_reason refusal = c->unidentified ? P2PDMA_NO_HOST_BRIDGE :
 						       P2PDMA_ROOT_COMPLEX;
-	struct fabric_node nodes[] = {
-		[HB] = { FABRIC_ROOT_BUS, c->type, c->devfn, .id = c->id,
+	struct fake_pci_node nodes[] = {
+		[HB] = { FAKE_PCI_ROOT_BUS, c->type, c->devfn, .id = c->id,
 			 .class = c->class },
-		[A]  = { FABRIC_ROOT_BUS, FABRIC_RC_ENDPOINT, DEV(0x1c) },
-		[B]  = { FABRIC_ROOT_BUS, FABRIC_RC_ENDPOINT, DEV(0x1d) },
+		[A]  = { FAKE_PCI_ROOT_BUS, FAKE_PCI_RC_ENDPOINT, DEV(0x1c) },
+		[B]  = { FAKE_PCI_ROOT_BUS, FAKE_PCI_RC_ENDPOINT, DEV(0x1d) },
 	};
-	struct fabric *f = fabric_setup(test, nodes, ARRAY_SIZE(nodes));
-	struct fabric *g = fabric_setup(test, nodes, ARRAY_SIZE(nodes));
+	struct fake_pci *f = fake_pci_setup(test, nodes, ARRAY_SIZE(nodes));
+	struct fake_pci *g = fake_pci_setup(test, nodes, ARRAY_SIZE(nodes));
 	struct p2pdma_verdict verdict;
 
-	KUNIT_EXPECT_EQ(test, !(fabric_host(f) & P2PDMA_HOST_ID),
+	KUNIT_EXPECT_EQ(test, !(fake_pci_host(f) & P2PDMA_HOST_ID),
 			c->unidentified);
-	verdict = p2pdma_verdict(fabric_dev(f, A), fabric_dev(f, B));
+	verdict = p2pdma_verdict(fake_pci_dev(f, A), fake_pci_dev(f, B));
 	KUNIT_EXPECT_EQ(test, verdict.type, c->same_host);
 	KUNIT_EXPECT_EQ(test, verdict.reason, c->same_host == REFUSED ?
 			refusal : P2PDMA_ROOT_COMPLEX);
 	if (c->same_host != REFUSED)
 		KUNIT_EXPECT_EQ(test, verdict.distance, 2);
-	verdict = p2pdma_verdict(fabric_dev(f, A), fabric_dev(g, B));
+	verdict = p2pdma_verdict(fake_pci_dev(f, A), fake_pci_dev(g, B));
 	KUNIT_EXPECT_EQ(test, verdict.type, c->other_host);
 	/* Whatever goes: the root complex is the same. */
-	pci_stop_and_remove_bus_device_locked(fabric_dev(f, HB));
-	verdict = p2pdma_verdict(fabric_dev(f, A), fabric_dev(f, B));
+	pci_stop_and_remove_bus_device_locked(fake_pci_dev(f, HB));
+	verdict = p2pdma_verdict(fake_pci_dev(f, A), fake_pci_dev(f, B));
 	KUNIT_EXPECT_EQ(test, verdict.type, c->same_host);
 }
 
@@ -707,18 +708,18 @@ static void host_bridges(struct kunit *test)
 static void host_bridge_after_accelerator(struct kunit *test)
 {
 	enum { ACC, HB, A };
-	static const struct fabric_node nodes[] = {
-		[ACC] = { FABRIC_ROOT_BUS, FABRIC_RC_ENDPOINT, DEV(0),
+	static const struct fake_pci_node nodes[] = {
+		[ACC] = { FAKE_PCI_ROOT_BUS, FAKE_PCI_RC_ENDPOINT, DEV(0),
 			  .id = 0x0b258086, .class = PERIPHERAL },
-		[HB]  = { FABRIC_ROOT_BUS, FABRIC_PCI, DEV(3),
+		[HB]  = { FAKE_PCI_ROOT_BUS, FAKE_PCI_PCI, DEV(3),
 			  .id = 0x12348086, .class = HOST },
-		[A]   = { FABRIC_ROOT_BUS, FABRIC_RC_ENDPOINT, DEV(4) },
+		[A]   = { FAKE_PCI_ROOT_BUS, FAKE_PCI_RC_ENDPOINT, DEV(4) },
 	};
-	struct fabric *f = fabric_setup(test, nodes, ARRAY_SIZE(nodes));
+	struct fake_pci *f = fake_pci_setup(test, nodes, ARRAY_SIZE(nodes));
 
-	KUNIT_EXPECT_EQ(test, fabric_host(f) & P2PDMA_HOST_ID, 0x80861234);
-	KUNIT_EXPECT_EQ(test, p2pdma_verdict(fabric_dev(f, ACC),
-					     fabric_dev(f, A)).type, THRU_HOST);
+	KUNIT_EXPECT_EQ(test, fake_pci_host(f) & P2PDMA_HOST_ID, 0x80861234);
+	KUNIT_EXPECT_EQ(test, p2pdma_verdict(fake_pci_dev(f, ACC),
+					     fake_pci_dev(f, A)).type, THRU_HOST);
 }
 
 /* Writes are routed and reads are not, in the same or in other host bridges. */
@@ -727,18 +728,18 @@ static void writes_only(struct kunit *test)
 	static const struct pair pair = {
 		A, C, THRU_HOST, 6, P2PDMA_WRITES_ONLY, RP2
 	};
-	struct fabric *f = fabric_setup(test, one_switch, NR_SWITCH);
-	struct fabric *g = fabric_setup(test, one_switch, NR_SWITCH);
+	struct fake_pci *f = fake_pci_setup(test, one_switch, NR_SWITCH);
+	struct fake_pci *g = fake_pci_setup(test, one_switch, NR_SWITCH);
 
-	fabric_set_host(f, P2PDMA_HOST_WRITE);
-	fabric_set_host(g, P2PDMA_HOST_ALL);
+	fake_pci_set_host(f, P2PDMA_HOST_WRITE);
+	fake_pci_set_host(g, P2PDMA_HOST_ALL);
 	expect_pair(test, f, &pair);
-	KUNIT_EXPECT_EQ(test, p2pdma_verdict(fabric_dev(f, A),
-					     fabric_dev(g, C)).reason,
+	KUNIT_EXPECT_EQ(test, p2pdma_verdict(fake_pci_dev(f, A),
+					     fake_pci_dev(g, C)).reason,
 			P2PDMA_WRITES_ONLY);
-	fabric_set_host(f, P2PDMA_HOST_SAME_WRITE);
-	KUNIT_EXPECT_EQ(test, p2pdma_verdict(fabric_dev(f, A),
-					     fabric_dev(g, C)).type, REFUSED);
+	fake_pci_set_host(f, P2PDMA_HOST_SAME_WRITE);
+	KUNIT_EXPECT_EQ(test, p2pdma_verdict(fake_pci_dev(f, A),
+					     fake_pci_dev(g, C)).type, REFUSED);
 }
 
 /* Egress control of a root port, without redirection, may block. */
@@ -750,20 +751,20 @@ static void egress_control_at_root(struct kunit *test)
 	static const struct pair routed = {
 		C, A, THRU_HOST, 6, P2PDMA_ROOT_COMPLEX, RP
 	};
-	struct fabric *f = fabric_setup(test, one_switch, NR_SWITCH);
+	struct fake_pci *f = fake_pci_setup(test, one_switch, NR_SWITCH);
 
-	fabric_set_host(f, P2PDMA_HOST_ALL);
+	fake_pci_set_host(f, P2PDMA_HOST_ALL);
 	expect_pair(test, f, &routed);
-	fabric_set_acs(f, RP, PCI_ACS_EC);
+	fake_pci_set_acs(f, RP, PCI_ACS_EC);
 	expect_pair(test, f, &blocked);
-	fabric_set_acs(f, RP, PCI_ACS_EC | PCI_ACS_RR);
+	fake_pci_set_acs(f, RP, PCI_ACS_EC | PCI_ACS_RR);
 	expect_pair(test, f, &routed);
 }
 
-static void expect_sizes(struct kunit *test, struct fabric *f, int provider,
+static void expect_sizes(struct kunit *test, struct fake_pci *f, int provider,
 			 int client, enum p2pdma_reason reason, int at)
 {
-	struct pci_dev *p = fabric_dev(f, provider), *c = fabric_dev(f, client);
+	struct pci_dev *p = fake_pci_dev(f, provider), *c = fake_pci_dev(f, client);
 	struct p2pdma_verdict verdict = p2pdma_verdict(p, c);
 	bool refused = reason == P2PDMA_PAYLOAD_SIZE ||
 		       reason == P2PDMA_TAG_SIZE;
@@ -771,26 +772,26 @@ static void expect_sizes(struct kunit *test, struct fabric *f, int provider,
 	p2pdma_check_sizes(&verdict, p, c);
 	KUNIT_EXPECT_EQ(test, verdict.type, refused ? REFUSED : BUS_ADDR);
 	KUNIT_EXPECT_EQ(test, verdict.reason, reason);
-	KUNIT_EXPECT_PTR_EQ(test, verdict.at, fabric_dev(f, at));
+	KUNIT_EXPECT_PTR_EQ(test, verdict.at, fake_pci_dev(f, at));
 }
 
 /* Max_Payload_Size: equal at both ends, and nowhere less in between */
 static void payload_sizes(struct kunit *test)
 {
-	struct fabric *f = fabric_setup(test, one_switch, NR_SWITCH);
+	struct fake_pci *f = fake_pci_setup(test, one_switch, NR_SWITCH);
 	int i;
 
 	for (i = 0; i < NR_SWITCH; i++)
-		fabric_set_mps(f, i, 256);
+		fake_pci_set_mps(f, i, 256);
 	expect_sizes(test, f, A, B, P2PDMA_COMMON_BRIDGE, UP);
-	fabric_set_mps(f, A, 512);
+	fake_pci_set_mps(f, A, 512);
 	expect_sizes(test, f, A, B, P2PDMA_PAYLOAD_SIZE, B);
 	expect_sizes(test, f, B, A, P2PDMA_PAYLOAD_SIZE, B);
-	fabric_set_mps(f, B, 512);
+	fake_pci_set_mps(f, B, 512);
 	expect_sizes(test, f, A, B, P2PDMA_PAYLOAD_SIZE, DP1);
-	fabric_set_mps(f, DP1, 512);
+	fake_pci_set_mps(f, DP1, 512);
 	expect_sizes(test, f, A, B, P2PDMA_PAYLOAD_SIZE, DP0);
-	fabric_set_mps(f, DP0, 4096);
+	fake_pci_set_mps(f, DP0, 4096);
 	/* What is not on the way doesn't count. */
 	expect_sizes(test, f, A, B, P2PDMA_COMMON_BRIDGE, UP);
 	expect_sizes(test, f, A, A, P2PDMA_SAME_FUNCTION, A);
@@ -799,18 +800,18 @@ static void payload_sizes(struct kunit *test)
 
 static void tag_sizes(struct kunit *test)
 {
-	struct fabric_node nodes[NR_SWITCH];
-	struct fabric *f;
+	struct fake_pci_node nodes[NR_SWITCH];
+	struct fake_pci *f;
 
 	memcpy(nodes, one_switch, sizeof(nodes));
 	nodes[A].no_tag10 = true;
-	f = fabric_setup(test, nodes, NR_SWITCH);
+	f = fake_pci_setup(test, nodes, NR_SWITCH);
 	expect_sizes(test, f, A, B, P2PDMA_COMMON_BRIDGE, UP);
-	fabric_set_tags(f, B, true);
+	fake_pci_set_tags(f, B, true);
 	expect_sizes(test, f, A, B, P2PDMA_TAG_SIZE, A);
 	expect_sizes(test, f, B, A, P2PDMA_COMMON_BRIDGE, UP);
 	expect_sizes(test, f, B1, B, P2PDMA_MULTI_FUNCTION, DP1);
-	fabric_set_tags(f, B, false);
+	fake_pci_set_tags(f, B, false);
 	expect_sizes(test, f, A, B, P2PDMA_COMMON_BRIDGE, UP);
 }
 
@@ -818,22 +819,22 @@ static void tag_sizes(struct kunit *test)
 static void redirected_through_known_host_bridge(struct kunit *test)
 {
 	enum { HB, RP, UP, DP0, DP1, A, B };
-	static const struct fabric_node nodes[] = {
-		[HB]  = { FABRIC_ROOT_BUS, FABRIC_PCI, DEV(0),
+	static const struct fake_pci_node nodes[] = {
+		[HB]  = { FAKE_PCI_ROOT_BUS, FAKE_PCI_PCI, DEV(0),
 			  .id = 0x09a28086 },
-		[RP]  = { FABRIC_ROOT_BUS, FABRIC_ROOT_PORT, DEV(1), true,
+		[RP]  = { FAKE_PCI_ROOT_BUS, FAKE_PCI_ROOT_PORT, DEV(1), true,
 			  PCI_ACS_UF },
-		[UP]  = { RP, FABRIC_UPSTREAM, DEV(0) },
-		[DP0] = { UP, FABRIC_DOWNSTREAM, DEV(0), true, PCI_ACS_CR },
-		[DP1] = { UP, FABRIC_DOWNSTREAM, DEV(1), true },
-		[A]   = { DP0, FABRIC_ENDPOINT, DEV(0) },
-		[B]   = { DP1, FABRIC_ENDPOINT, DEV(0) },
+		[UP]  = { RP, FAKE_PCI_UPSTREAM, DEV(0) },
+		[DP0] = { UP, FAKE_PCI_DOWNSTREAM, DEV(0), true, PCI_ACS_CR },
+		[DP1] = { UP, FAKE_PCI_DOWNSTREAM, DEV(1), true },
+		[A]   = { DP0, FAKE_PCI_ENDPOINT, DEV(0) },
+		[B]   = { DP1, FAKE_PCI_ENDPOINT, DEV(0) },
 	};
 	static const struct pair pairs[] = {
 		{ A, B, THRU_HOST, 4, P2PDMA_ACS_CMPLT_REDIR, DP0 },
 		{ B, A, BUS_ADDR, 4, P2PDMA_COMMON_BRIDGE, UP },
 	};
-	struct fabric *f = fabric_setup(test, nodes, ARRAY_SIZE(nodes));
+	struct fake_pci *f = fake_pci_setup(test, nodes, ARRAY_SIZE(nodes));
 
 	expect_pairs(test, f, pairs, ARRAY_SIZE(pairs));
 }
@@ -842,32 +843,32 @@ static void redirected_through_known_host_bridge(struct kunit *test)
 static void deep_tree(struct kunit *test)
 {
 	enum { DEPTH = 32 };
-	struct fabric_node *nodes = kunit_kcalloc(test, DEPTH + 2,
-						  sizeof(*nodes), GFP_KERNEL);
+	struct fake_pci_node *nodes = kunit_kcalloc(test, DEPTH + 2,
+						    sizeof(*nodes), GFP_KERNEL);
 	struct p2pdma_verdict verdict;
-	struct fabric *f;
+	struct fake_pci *f;
 	int i;
 
 	KUNIT_ASSERT_NOT_NULL(test, nodes);
-	nodes[0] = (struct fabric_node){ FABRIC_ROOT_BUS, FABRIC_ROOT_PORT,
+	nodes[0] = (struct fake_pci_node){ FAKE_PCI_ROOT_BUS, FAKE_PCI_ROOT_PORT,
 					 DEV(1) };
 	for (i = 1; i < DEPTH; i++)
-		nodes[i] = (struct fabric_node){
-			i - 1, i % 2 ? FABRIC_UPSTREAM : FABRIC_DOWNSTREAM,
+		nodes[i] = (struct fake_pci_node){
+			i - 1, i % 2 ? FAKE_PCI_UPSTREAM : FAKE_PCI_DOWNSTREAM,
 			DEV(0), .has_acs = true,
 			.acs = PCI_ACS_RR | PCI_ACS_CR,
 		};
 	/* Behind the last upstream port: conventional, so no ACS of its own */
-	nodes[DEPTH] = (struct fabric_node){ DEPTH - 1, FABRIC_DOWNSTREAM,
+	nodes[DEPTH] = (struct fake_pci_node){ DEPTH - 1, FAKE_PCI_DOWNSTREAM,
 					     DEV(0) };
-	nodes[DEPTH + 1] = (struct fabric_node){ DEPTH - 1, FABRIC_DOWNSTREAM,
+	nodes[DEPTH + 1] = (struct fake_pci_node){ DEPTH - 1, FAKE_PCI_DOWNSTREAM,
 						 DEV(1) };
-	f = fabric_setup(test, nodes, DEPTH + 2);
-	verdict = p2pdma_verdict(fabric_dev(f, DEPTH),
-				 fabric_dev(f, DEPTH + 1));
+	f = fake_pci_setup(test, nodes, DEPTH + 2);
+	verdict = p2pdma_verdict(fake_pci_dev(f, DEPTH),
+				 fake_pci_dev(f, DEPTH + 1));
 	KUNIT_EXPECT_EQ(test, verdict.type, BUS_ADDR);
 	KUNIT_EXPECT_EQ(test, verdict.distance, 2);
-	verdict = p2pdma_verdict(fabric_dev(f, 0), fabric_dev(f, DEPTH));
+	verdict = p2pdma_verdict(fake_pci_dev(f, 0), fake_pci_dev(f, DEPTH));
 	KUNIT_EXPECT_EQ(test, verdict.type, BUS_ADDR);
 	KUNIT_EXPECT_EQ(test, verdict.distance, DEPTH);
 }

@@ -1,0 +1,40 @@
+#!/bin/bash
+# SPDX-License-Identifier: GPL-2.0
+# The suites by the kernel's own command, as the page for driver authors gives
+# it. Its configuration by itself must be valid; and since a kernel of it is
+# another one to build, the suites run in a copy of the plain kernel, which has
+# all of it. After the build of that.
+set -euo pipefail
+# shellcheck source=harness/tests.sh
+. "$(dirname "$0")/tests.sh"
+
+# kunit VERB DIRECTORY [argument...]
+kunit()
+{
+	local verb=$1 dir=$2
+	shift 2
+
+	(cd "$tree" && KBUILD_BUILD_TIMESTAMP='2026-01-01' \
+		KBUILD_BUILD_USER=kbuild KBUILD_BUILD_HOST=harness \
+		KBUILD_BUILD_VERSION=1 ./tools/testing/kunit/kunit.py "$verb" \
+		--kunitconfig=drivers/pci/tests --arch=x86_64 \
+		--build_dir="$dir" --make_options CC="$root/harness/cc.sh" \
+		--make_options 'HOSTCC=ccache gcc' "$@")
+}
+
+# Everything has run, and nothing was skipped: kunit.py doesn't mind.
+ran()
+{
+	kunit run "$out/kunit" --timeout=900 --raw_output=kunit 'p2pdma*' \
+		>"$logs/kunit-py.out" || return
+	(cd "$tree" && ./tools/testing/kunit/kunit.py parse <"$logs/kunit-py.out") |
+		tail -n 2 | tee "$logs/kunit-py.log"
+	grep -qE 'Ran [0-9]+ tests: passed: [0-9]+$' "$logs/kunit-py.log"
+}
+
+rm -rf "$out/kunit" "$out/kunit-config"
+mkdir "$out/kunit-config"
+cp -a "$out/plain" "$out/kunit"
+check "the configuration is valid" kunit config "$out/kunit-config"
+check "all suites pass" ran
+verdict

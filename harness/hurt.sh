@@ -135,62 +135,27 @@ hurt_tarball()
 	check "with the right one: recovers" recovers
 }
 
-# killed_at LINE: prepare.sh dies, with what it has started, where it is first
-# about to run that line. Without a line: tells all that it comes to.
-killed_at()
-{
-	cat >"$scratch/killer" <<-'END'
-		set -T
-		trap 'if [[ ${BASH_SOURCE[0]} == */prepare.sh ]]; then
-			[[ -n $KILL_AT ]] || echo $LINENO >>"$LINES_SEEN"
-			[[ $LINENO != "$KILL_AT" ]] || kill -KILL $$ 0
-		fi' DEBUG
-	END
-	KILL_AT=${1:-} LINES_SEEN=$scratch/lines BASH_ENV=$scratch/killer \
-		setsid "$repo/harness/prepare.sh" >"$said" 2>&1 &
-	wait $! 2>/dev/null || true
-}
-
-# With a tree that then has to lose a file again; and from nothing, where that
-# is how one gets there.
-hurt_killed()
-{
-	local line lines broken='' extra=$repo/drivers/pci/extra.c
-
-	killed_at
-	mv "$scratch/lines" "$scratch/lines.again"
-	rm -rf "$repo/out"
-	killed_at
-	mapfile -t lines < <(sort -nu "$scratch"/lines*)
-	say "- killed at each of ${#lines[@]} lines"
-	for line in "${lines[@]}"; do
-		grep -qx "$line" "$scratch/lines.again" || rm -rf "$repo/out"
-		: >"$extra"
-		killed_at "$line"
-		rm "$extra"
-		recovers || broken+=" $line"
-	done
-	check "killed: recovers${broken:+, but at line$broken}" test -z "$broken"
-	check "there were lines to be killed at" test "${#lines[@]}" -gt 40
-}
-
+# From nothing, and where the tree has to lose a file again
 hurt_interrupted()
 {
-	local i pid broken=''
+	local signal i pid broken='' extra=$repo/drivers/pci/extra.c
 
-	say "- interrupted, and two at once"
-	for i in 05 10 20 40; do
-		rm -rf "$repo/out"
-		env --default-signal=INT setsid "$repo/harness/prepare.sh" \
-			>"$said" 2>&1 &
-		pid=$!
-		sleep "0.$i"
-		kill -INT -- "-$pid" 2>/dev/null || true
-		wait "$pid" 2>/dev/null || true
-		recovers || broken+=" $i"
+	say "- killed, interrupted, and two at once"
+	for signal in KILL INT; do
+		for i in 05 10 20 40 80; do
+			((10#$i % 20)) || rm -rf "$repo/out"
+			: >"$extra"
+			env --default-signal=INT setsid \
+				"$repo/harness/prepare.sh" >"$said" 2>&1 &
+			pid=$!
+			sleep "0.$i"
+			kill "-$signal" -- "-$pid" 2>/dev/null || true
+			wait "$pid" 2>/dev/null || true
+			rm "$extra"
+			recovers || broken+=" $signal/0.$i"
+		done
 	done
-	check "interrupted: recovers${broken:+, but at 0.$broken s}" \
-		test -z "$broken"
+	check "recovers${broken:+, but not at$broken s}" test -z "$broken"
 
 	rm -rf "$repo/out"
 	"$repo/harness/prepare.sh" >"$logs/hurt.other" 2>&1 &
@@ -262,7 +227,6 @@ whole=$(digest)
 inodes=$(($(find "$repo/out" | wc -l) * 3 / 4))
 
 hurt_tarball
-hurt_killed
 hurt_interrupted
 hurt_space
 hurt_step

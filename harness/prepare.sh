@@ -93,49 +93,50 @@ ensure_tree()
 	: >"$manifest"
 }
 
-# Sets patches: those of all bases, those of this one, and, as a negative
-# control, a defect that a suite must find
+# Sets patches: those of all bases, and those of this one
 list_patches()
 {
 	shopt -s nullglob
 	patches=("$root"/patches/common/*.patch "$root/patches/$base"/*.patch)
 	shopt -u nullglob
 	((${#patches[@]})) || die "there are no patches for $base"
-	[[ -z ${BREAK:-} ]] || patches+=("$root/harness/breaks/$BREAK.patch")
 }
 
+# Made beside and renamed: a stage is whole, or there is none.
 stage_files()
 {
-	local slice file patch
+	local slice file patch new=$stage.new
 
-	rm -rf "$stage"
-	mkdir -p "$stage"
+	rm -rf "$new"
+	mkdir -p "$new"
 	for slice in "${slices[@]}"; do
-		[[ -d $root/$slice ]] && cp -a "$root/$slice" "$stage/"
+		[[ -d $root/$slice ]] && cp -a "$root/$slice" "$new/"
 	done
 	for file in "${!base_left_out[@]}"; do
-		[[ -f $root/$file ]] && rm -f "$stage/$file"
+		[[ -f $root/$file ]] && rm -f "$new/$file"
 	done
 	while IFS= read -r file; do
 		[[ ! -e $pristine/$file ||
 		   " ${base_removed[*]} " == *" $file "* ]] ||
 			die "$file exists in the base: it wants a patch"
-	done < <(cd "$stage" && find . -type f -printf '%P\n')
+	done < <(cd "$new" && find . -type f -printf '%P\n')
 
 	list_patches
 	for patch in "${patches[@]}"; do
 		while IFS= read -r file; do
-			[[ -e $stage/$file ]] && continue
+			[[ -e $new/$file ]] && continue
 			[[ -f $pristine/$file ]] ||
 				die "$patch does not apply to $(base_version):" \
 				    "there is no $file"
-			mkdir -p "$stage/$(dirname "$file")"
-			cp -a "$pristine/$file" "$stage/$file"
+			mkdir -p "$new/$(dirname "$file")"
+			cp -a "$pristine/$file" "$new/$file"
 		done < <(sed -n 's|^--- a/||p' "$patch")
-		patch -d "$stage" -p1 -F0 -s -N --no-backup-if-mismatch \
+		patch -d "$new" -p1 -F0 -s -N --no-backup-if-mismatch \
 			-r - <"$patch" ||
 			die "$patch does not apply to $(base_version)"
 	done
+	rm -rf "$stage"
+	mv "$new" "$stage"
 }
 
 # Everything of ours that the tree had before and has no more

@@ -80,7 +80,7 @@ provider_leaves_a_copy()
 	dmesg -c >/dev/null
 	fill "$from"
 	start_and_see
-	unload provider
+	end_role provider
 	wait
 	[ $in_use = 4096 ] && [ ! -e "$pool" ] && holds "$to" &&
 		said "$bytes bytes through memory of $provider"

@@ -34,7 +34,7 @@ gate_spdx()
 
 	while IFS= read -r f; do
 		case $f in
-		COPYING | *.patch | .editorconfig | */skips/* | */.gitignore | .gitignore) continue ;;
+		COPYING | *.patch | .editorconfig | */skips/* | */settings | */.gitignore | .gitignore) continue ;;
 		series/*.msg | Documentation/ABI/*) continue ;;
 		*/configs/* | */config | */.kunitconfig | */trace-events | *.env | README.md) continue ;;
 		esac

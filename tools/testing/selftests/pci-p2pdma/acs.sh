@@ -62,7 +62,9 @@ empty_log()
 # logged DEVICE REASON PORT REDIRECTING_PORT...: such a refusal, and no other
 logged()
 {
-	refusal="$1: P2PDMA: can't reach memory of $P2PMEM_PROVIDER: $2 (at $3); would be allowed by \"pci=disable_acs_redir=$(path_of "$4")${5:+;$(path_of "$5")}\""
+	ports=$(path_of "$4")${5:+;$(path_of "$5")}
+	refusal="$1: P2PDMA: can't reach memory of $P2PMEM_PROVIDER: $2 (at $3);"
+	refusal="$refusal would be allowed by \"pci=disable_acs_redir=$ports\""
 	dmesg | grep "P2PDMA: can't reach" >/tmp/log
 	grep -qF "$refusal" /tmp/log && ! grep -vF "$refusal" /tmp/log && return
 	echo "# wanted: $refusal"

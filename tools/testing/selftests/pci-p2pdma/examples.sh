@@ -38,7 +38,11 @@ said()
 
 fresh() { dd if=/dev/urandom of=/tmp/data bs=$bytes count=1 2>/dev/null; }
 fill() { fresh && dd if=/tmp/data of="$dev/$1/store" bs=$bytes 2>/dev/null; }
-holds() { dd if="$dev/$1/store" of=/tmp/back bs=$bytes count=1 2>/dev/null && cmp /tmp/data /tmp/back; }
+holds()
+{
+	dd if="$dev/$1/store" of=/tmp/back bs=$bytes count=1 2>/dev/null &&
+		cmp /tmp/data /tmp/back
+}
 round_trip() { fill "$1" && holds "$1"; }
 start() { echo $bytes >/sys/kernel/debug/p2pdma_sample_orchestrator/copy; }
 available() { cat "$pool/available"; }
@@ -120,10 +124,12 @@ result "and again" copied_through "memory of $provider"
 
 setpci -s "$port" ECAP_ACS+6.w=0004
 result "a client is redirected: through host memory" copied_through "host memory"
-result "and not even tried from then on" eval 'copied_through "host memory" && ! grep "not through" /tmp/said'
+result "and not even tried from then on" \
+	eval 'copied_through "host memory" && ! grep "not through" /tmp/said'
+why="redirected packets are not forwarded upstream (at $(root_above "$to"))"
+remedy="would be allowed by \"pci=disable_acs_redir=$(path_of "$port")\""
 result "the log said why, and what to do" grep -q \
-	"$to: P2PDMA: can't reach memory of $provider: redirected packets are not forwarded upstream (at $(root_above "$to")); would be allowed by \"pci=disable_acs_redir=$(path_of "$port")\"" \
-	/tmp/said
+	"$to: P2PDMA: can't reach memory of $provider: $why; $remedy" /tmp/said
 setpci -s "$port" ECAP_ACS+6.w=0000
 result "no more: through the provider's memory" copied_through "memory of $provider"
 
@@ -136,9 +142,11 @@ end_role provider
 end_role orchestrator
 end_role client
 
-result "unloaded: provider last" in_order client provider orchestrator -- orchestrator client provider
+result "unloaded: provider last" \
+	in_order client provider orchestrator -- orchestrator client provider
 result "unloaded: client last" in_order provider client orchestrator -- orchestrator provider client
-result "unloaded: provider first" in_order client orchestrator provider -- provider orchestrator client
+result "unloaded: provider first" \
+	in_order client orchestrator provider -- provider orchestrator client
 result "nothing is left in debugfs" [ ! -e /sys/kernel/debug/p2pdma_sample_orchestrator ]
 result "nor in sysfs" [ ! -e "$dev/$from/store" ]
 ktap_finished

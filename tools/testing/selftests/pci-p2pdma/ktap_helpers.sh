@@ -1,5 +1,5 @@
-# shellcheck shell=sh disable=SC2034
 # SPDX-License-Identifier: GPL-2.0
+# shellcheck shell=sh disable=SC2034
 # What lib.sh uses of kselftest/ktap_helpers.sh, for kernels that have none
 KSFT_SKIP=4
 number=0

@@ -1,5 +1,5 @@
-# shellcheck shell=sh disable=SC2034
 # SPDX-License-Identifier: GPL-2.0
+# shellcheck shell=sh disable=SC2034
 # Sourced by each test: results as KTAP; the devices, by the serial numbers that
 # the topologies in qemu/ give to drives; and a reason where one is missing.
 cd "${P2PMEM_TESTS:-$(dirname "$0")}" || exit 1
@@ -27,6 +27,23 @@ result()
 	else
 		ktap_test_fail "$text"
 	fi
+}
+
+# quiet COMMAND...: what it says is shown if it fails
+quiet()
+{
+	"$@" >/tmp/out 2>&1 && return
+	sed 's/^/# /' /tmp/out
+	return 1
+}
+
+# says PROVIDER CLIENT PATTERN: there is such a line in lsp2pdma's explanation
+says()
+{
+	lsp2pdma explain "$1" "$2" >/tmp/out 2>&1
+	grep -q "$3" /tmp/out && return
+	sed 's/^/# /' /tmp/out
+	return 1
 }
 
 # skip REASON...: all of this test

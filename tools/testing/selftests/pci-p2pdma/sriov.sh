@@ -9,7 +9,6 @@ pf=$(pci_of source)
 ctrl=/dev/$(nvme_of source)
 dev=/sys/bus/pci/devices
 
-says() { lsp2pdma explain "$1" "$2" >/tmp/out; grep -q "$3" /tmp/out || { sed 's/^/# /' /tmp/out; false; }; }
 
 # Give the first virtual function its queues and interrupts, and start it.
 online()
@@ -36,7 +35,7 @@ has_drive()
 	return 1
 }
 
-copies() { p2pmem_cp copy "$1" "$P2PMEM_TARGET" 4 "$provider" >/tmp/out 2>&1 || { sed 's/^/# /' /tmp/out; false; }; }
+copies() { quiet p2pmem_cp copy "$1" "$P2PMEM_TARGET" 4 "$provider"; }
 
 is_unknown() { lsp2pdma explain "$provider" "$1" >/tmp/out 2>&1; [ $? -eq 3 ]; }
 

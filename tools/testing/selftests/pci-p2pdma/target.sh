@@ -1,5 +1,5 @@
-# shellcheck shell=sh disable=SC2154
 # SPDX-License-Identifier: GPL-2.0
+# shellcheck shell=sh disable=SC2154
 # Sourced after lib.sh: an NVMe target with one namespace, the drive
 # "target", and a host that connects to it.
 cfg=/sys/kernel/config/nvmet

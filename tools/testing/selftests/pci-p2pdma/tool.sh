@@ -10,6 +10,9 @@ target=$(pci_of target)
 port=$(port_above "$source")
 provider_port=$(port_above "$provider")
 root_port=$(root_above "$source")
+both=$(path_of "$port")";"$(path_of "$provider_port")
+turns="redirected packets are not forwarded upstream"
+here="redirected packets turn here"
 
 # shows PATTERN COMMAND...: exit status 0, and a line of the output
 shows()
@@ -110,11 +113,11 @@ result "explain: by a short address" shows "verdict  bus-address" \
 	lsp2pdma explain "${provider#0000:}" "${source#0000:}"
 setpci -s "$port" ECAP_ACS+6.w=0004
 result "explain: refused, and at which port" \
-	explains "verdict  not supported: redirected packets are not forwarded upstream, at $root_port"
+	explains "verdict  not supported: $turns, at $root_port"
 result "explain: which bit redirects" \
 	explains "  $port bridge, ACS ReqRedir+ ... UpstreamFwd-  <- its ReqRedir ..."
 result "explain: where packets turn" \
-	explains "  $root_port bridge, ACS ReqRedir- ... UpstreamFwd-  <- redirected packets turn here, ..."
+	explains "  $root_port bridge, ACS ReqRedir- ... UpstreamFwd-  <- $here, ..."
 result "explain: what would change it" \
 	explains "... boot with \"pci=disable_acs_redir=$(path_of "$port")\""
 result "explain: ACS is for root" fails 1 "only root can read ACS" \
@@ -129,7 +132,7 @@ result "explain: the same would change it" \
 setpci -s "$root_port" ECAP_ACS+6.w=0000
 setpci -s "$provider_port" ECAP_ACS+6.w=0008
 result "explain: both ports would have to change" \
-	explains "... boot with \"pci=disable_acs_redir=$(path_of "$port");$(path_of "$provider_port")\""
+	explains "... boot with \"pci=disable_acs_redir=$both\""
 setpci -s "$provider_port" ECAP_ACS+6.w=0000
 result "explain: as JSON" fails 1 "\"type\":\"not-supported\",\"distance\":null," \
 	lsp2pdma -j explain "$provider" "$source"
@@ -143,7 +146,8 @@ result "replay: from a pipe" shows "^$source *- " eval 'lsp2pdma dump | lsp2pdma
 setpci -s "$port" ECAP_ACS+6.w=0000
 made_up >/tmp/made_up
 result "advice: ports of both sides" \
-	advises '"pci=disable_acs_redir=0000:00:01.0/00.0/01.0;0000:00:01.0/00.0/00.0"$' 03:00.0 04:00.0
+	advises '"pci=disable_acs_redir=0000:00:01.0/00.0/01.0;0000:00:01.0/00.0/00.0"$' \
+	03:00.0 04:00.0
 result "advice: none against what is hard-wired" \
 	advises "no parameter turns this off" 03:00.0 05:00.0
 result "which is shown" grep -q "^  0000:02:02.0 .* ReqRedir+(hard-wired)" /tmp/out
@@ -156,7 +160,7 @@ result "advice: one host bridge, never an endpoint" \
 	advises ' pci=p2pdma_allow_host=8086:347a:w$' 0001:01:00.0 0001:00:00.0
 result "advice: none without a host bridge" \
 	advises "nothing; there is no host bridge" 03:00.0 0002:00:00.0
-result "writes only" shows "^verdict  through-host-writes-only, 5 hops: root complex routes writes only" \
+result "writes only" shows "^verdict  through-host-writes-only, 5 hops: root complex routes" \
 	lsp2pdma -r /tmp/made_up explain 04:00.0 0001:01:00.0
 result "writes only in the matrix" shows "^0001:01:00.0 .* W5 " lsp2pdma -a -r /tmp/made_up
 sed 1s/2/1/ /tmp/dump >/tmp/old

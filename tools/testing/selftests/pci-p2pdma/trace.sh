@@ -30,7 +30,8 @@ mapped()
 # counted CLIENT: by the histogram. 2 is PCI_P2PDMA_MAP_BUS_ADDR.
 counted()
 {
-	grep -q "provider: $provider *, client: $1 *, type: *2 } hitcount: *[0-9]* *bytes: *$bytes\$" \
+	pair="provider: $provider *, client: $1 *, type: *2"
+	grep -q "$pair } hitcount: *[0-9]* *bytes: *$bytes\$" \
 		$events/p2pdma_map/hist || show $events/p2pdma_map/hist
 }
 
@@ -43,7 +44,8 @@ p2pmem_cp fill "$P2PMEM_SOURCE" $mib >/dev/null
 if [ -e $events/p2pdma_map/hist ]; then plan 15; else plan 12; fi
 echo 1 >$cfg/namespaces/1/enable
 result "a find" traced "p2pdma_find: provider=$provider distance=4 considered=1"
-result "its verdict" traced "p2pdma_verdict: provider=$provider client=$target type=bus-address distance=4 reason=common-bridge at=."
+result "its verdict" traced "p2pdma_verdict: provider=$provider client=$target \
+type=bus-address distance=4 reason=common-bridge at=."
 echo 0 >$cfg/namespaces/1/enable
 clear_trace
 lsp2pdma explain "$provider" "$target" >/dev/null
@@ -58,12 +60,14 @@ result "of mappings only refusals have a verdict" eval '! grep p2pdma_verdict $t
 setpci -s "$port" ECAP_ACS+6.w=0004
 clear_trace
 result "redirected: nothing is copied" eval '! copies'
-result "the verdict of that" traced "p2pdma_verdict: provider=$provider client=$source type=not-supported distance=0 reason=no-upstream-forwarding at=$root_port"
+result "the verdict of that" traced "p2pdma_verdict: provider=$provider client=$source \
+type=not-supported distance=0 reason=no-upstream-forwarding at=$root_port"
 result "it is counted as not supported" [ "$(mapped "$source" not-supported)" -gt 0 ]
 result "and nothing as mapped" [ "$(mapped "$source" bus-address)" = 0 ]
 setpci -s "$root_port" ECAP_ACS+6.w=0010
 copies
-result "the verdict, when it is forwarded" traced "client=$source type=not-supported distance=0 reason=acs-req-redir at=$port"
+result "the verdict, when it is forwarded" traced "client=$source \
+type=not-supported distance=0 reason=acs-req-redir at=$port"
 setpci -s "$root_port" ECAP_ACS+6.w=0000
 setpci -s "$port" ECAP_ACS+6.w=0000
 

@@ -64,10 +64,12 @@ fi
 # the direct map for wild memory (measured: 2 of 80 boots). And no check whether
 # the timer ticks: on a busy host it may not, in the time that the kernel gives
 # it, and that is a panic.
+command_line="console=ttyS0,115200 panic=-1 no_timer_check"
+command_line+="${monitor:+ p2pdma.monitor} ${parameters[*]} $*"
 arguments=(
 	-machine "$machine" "${accelerate[@]}" -cpu "max,la57=off" -m "$memory"
 	-display none -no-reboot -nodefaults -kernel "$kernel" -initrd "$initrd"
-	-append "console=ttyS0,115200 panic=-1 no_timer_check${monitor:+ p2pdma.monitor} ${parameters[*]} $*"
+	-append "$command_line"
 )
 if [[ -n ${CONSOLE:-} ]]; then
 	arguments+=(-serial "file:$CONSOLE")

@@ -1,5 +1,5 @@
-# shellcheck shell=bash disable=SC2034,SC2054,SC2154
 # SPDX-License-Identifier: GPL-2.0
+# shellcheck shell=bash disable=SC2034,SC2054,SC2154
 # For the samples: below one switch, a device whose BAR 2 is 4 MiB of memory,
 # and two DMA engines. The drives are there because the guest waits for them;
 # none has a CMB, so that there is one provider.

@@ -1,5 +1,5 @@
-# shellcheck shell=bash disable=SC2034,SC2054,SC2154
 # SPDX-License-Identifier: GPL-2.0
+# shellcheck shell=bash disable=SC2034,SC2054,SC2154
 # The switch, and two devices with nothing but a DMA engine, which stand in for
 # cards of a fabric: one on the switch, and one on a root port of its own.
 #

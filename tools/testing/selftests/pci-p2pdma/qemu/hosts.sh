@@ -1,5 +1,5 @@
-# shellcheck shell=bash disable=SC2034,SC2054,SC2154
 # SPDX-License-Identifier: GPL-2.0
+# shellcheck shell=bash disable=SC2034,SC2054,SC2154
 # Two host bridges. Neither is known to route: every pair is refused.
 #
 #   root bus 00 -- rp0 - nvme "source"

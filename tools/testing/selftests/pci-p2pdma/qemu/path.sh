@@ -1,5 +1,5 @@
-# shellcheck shell=bash disable=SC2034,SC2054,SC2154
 # SPDX-License-Identifier: GPL-2.0
+# shellcheck shell=bash disable=SC2034,SC2054,SC2154
 # The switch, as it is after a drive was added on a root port with a lower
 # number: every bus below the switch has another number than before. Linux
 # turns ACS redirection on at every port, since there is an IOMMU. A boot

@@ -1,5 +1,5 @@
-# shellcheck shell=bash disable=SC2034,SC2054,SC2154
 # SPDX-License-Identifier: GPL-2.0
+# shellcheck shell=bash disable=SC2034,SC2054,SC2154
 # A root bus that seems to be conventional, but has PCIe endpoints on it, as
 # when a hypervisor passes devices through: what is really between them can't
 # be known. Every pair is refused.

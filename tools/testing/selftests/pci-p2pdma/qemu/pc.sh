@@ -1,5 +1,5 @@
-# shellcheck shell=bash disable=SC2034,SC2054,SC2154
 # SPDX-License-Identifier: GPL-2.0
+# shellcheck shell=bash disable=SC2034,SC2054,SC2154
 # A machine without PCIe: one conventional hierarchy, routed by itself.
 #
 #   root bus -- PCI bridge - nvme "provider"   (16 MiB CMB)

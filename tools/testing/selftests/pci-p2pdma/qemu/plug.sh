@@ -1,5 +1,5 @@
-# shellcheck shell=bash disable=SC2034,SC2054,SC2154
 # SPDX-License-Identifier: GPL-2.0
+# shellcheck shell=bash disable=SC2034,SC2054,SC2154
 # The switch, with a monitor by which the guest has devices plugged, and ports
 # that the kernel's own hot-plug driver serves.
 # shellcheck source=tools/testing/selftests/pci-p2pdma/qemu/switch.sh

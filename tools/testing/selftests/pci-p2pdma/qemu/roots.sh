@@ -1,5 +1,5 @@
-# shellcheck shell=bash disable=SC2034,SC2054,SC2154
 # SPDX-License-Identifier: GPL-2.0
+# shellcheck shell=bash disable=SC2034,SC2054,SC2154
 # Three root ports: nothing but the root complex is above any two drives, and
 # QEMU's is not known to route peer to peer. Every pair is refused.
 #

@@ -1,5 +1,5 @@
-# shellcheck shell=bash disable=SC2034,SC2054,SC2154
 # SPDX-License-Identifier: GPL-2.0
+# shellcheck shell=bash disable=SC2034,SC2054,SC2154
 # The switch; the source is a drive with two virtual functions, without ACS.
 #
 #   root bus
@@ -7,6 +7,8 @@
 #                 |- dp1 - nvme "source", SR-IOV
 #                 `- dp2 - nvme "target"
 machine=q35
+queues=max_ioqpairs=6,msix_qsize=7,sriov_max_vfs=2
+queues+=,sriov_vq_flexible=4,sriov_vi_flexible=2
 devices=(
 	-device pcie-root-port,id=rp0,chassis=1,slot=1
 	-device x3130-upstream,id=up0,bus=rp0
@@ -14,7 +16,7 @@ devices=(
 	-device pcie-root-port,id=dp1,bus=up0,chassis=3,slot=1
 	-device pcie-root-port,id=dp2,bus=up0,chassis=4,slot=2
 	-device nvme-subsys,id=subsys0,nqn=p2pdma-sriov
-	-device nvme,id=nvme-source,serial=source,bus=dp1,subsys=subsys0,max_ioqpairs=6,msix_qsize=7,sriov_max_vfs=2,sriov_vq_flexible=4,sriov_vi_flexible=2
+	-device "nvme,id=nvme-source,serial=source,bus=dp1,subsys=subsys0,$queues"
 )
 drive provider dp0 cmb_size_mb=16
 drive target dp2

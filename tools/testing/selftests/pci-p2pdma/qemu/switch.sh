@@ -1,5 +1,5 @@
-# shellcheck shell=bash disable=SC2034,SC2054,SC2154
 # SPDX-License-Identifier: GPL-2.0
+# shellcheck shell=bash disable=SC2034,SC2054,SC2154
 # One switch; a drive with 16 MiB of controller memory, and two without.
 # The switch ports are QEMU's root ports: those have an ACS capability.
 #

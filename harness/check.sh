@@ -20,7 +20,7 @@ plans()
 			BASE=$each "$here/plan.sh" quick
 		elif [[ $each != "$base" ]]; then
 			# Its build is in nobody's way, but it shares two processors.
-			BASE=$each "$here/plan.sh" brief "$out/results/build-plain"
+			BASE=$each "$here/plan.sh" brief "$out/results/build-debug"
 		elif [[ $each == 6.12 ]]; then
 			BASE=$each "$here/plan.sh" everything
 		else

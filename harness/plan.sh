@@ -154,8 +154,8 @@ task prepare "" "$here/prepare.sh"
 task initramfs "$(after prepare) ${before[*]}" "$here/initramfs.sh" full
 case $mode in
 everything)
-	builds debug plain kcsan plain-broken off debug-broken
-	guests debug plain kcsan plain-broken off debug-broken
+	builds plain debug kcsan plain-broken off debug-broken
+	guests plain debug kcsan plain-broken off debug-broken
 	compiled_and_posted
 	style
 	task hurt "$(after build-plain)" "$here/hurt.sh"
@@ -164,8 +164,8 @@ everything)
 	off
 	;;
 other)
-	builds debug plain off
-	guests debug plain off
+	builds plain debug off
+	guests plain debug off
 	compiled_and_posted
 	offline
 	off

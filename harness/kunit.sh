@@ -3,7 +3,7 @@
 # The suites by the kernel's own command, as the page for driver authors gives
 # it. Its configuration by itself must be valid; and since a kernel of it is
 # another one to build, the suites run in a copy of the plain kernel, which has
-# all of it. After the build of that.
+# all of it: kunit.py takes it for the kernel that it has built before.
 set -euo pipefail
 # shellcheck source=harness/tests.sh
 . "$(dirname "$0")/tests.sh"
@@ -35,6 +35,10 @@ ran()
 rm -rf "$out/kunit" "$out/kunit-config"
 mkdir "$out/kunit-config"
 cp -a "$out/plain" "$out/kunit"
+cat "$tree/drivers/pci/tests/.kunitconfig" - >"$out/kunit/last_used_kunitconfig" <<END
+CONFIG_SERIAL_8250=y
+CONFIG_SERIAL_8250_CONSOLE=y
+END
 check "the configuration is valid" kunit config "$out/kunit-config"
 check "all suites pass" ran
 verdict

@@ -129,6 +129,10 @@ need()
 				ECAP_ACS+4.w 2>/dev/null)" ] ||
 				skip "the port above the provider has no ACS capability"
 			;;
+		sriov)
+			[ -e "/sys/bus/pci/devices/$(pci_of source)/sriov_numvfs" ] ||
+				skip "the source has no SR-IOV"
+			;;
 		parameter=*)
 			grep -qF "${what#*=}" /proc/cmdline ||
 				skip "the kernel wants the parameter ${what#*=}"

@@ -3,7 +3,7 @@
 # Virtual functions: they come, reach the provider, move data, and go. For the
 # topology "sriov".
 . "$(dirname "$0")/lib.sh"
-need provider source target lsp2pdma
+need provider source target sriov lsp2pdma nvme
 provider=$P2PMEM_PROVIDER
 pf=$(pci_of source)
 ctrl=/dev/$(nvme_of source)

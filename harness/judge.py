@@ -168,7 +168,7 @@ def parse(lines, problems, log):
         path = f"{path}.{test.name}" if path else test.name
         if test.status == kunit_parser.TestStatus.SKIPPED:
             skips.append(path)
-        elif not test.ok_status() and not test.subtests:
+        elif not test.ok_status() and not test.subtests and test.name:
             failed.append(path)
         for sub in test.subtests:
             walk(sub, path)
@@ -183,7 +183,7 @@ def parse(lines, problems, log):
     elif counts.errors or counts.crashed:
         problems["none"].append(
             f"{counts.errors} errors in the results, {counts.crashed} crashed")
-    return counts.passed, counts.failed + counts.crashed, skips
+    return counts, skips
 
 
 def judge(args, problems):
@@ -204,8 +204,14 @@ def judge(args, problems):
     passed, failed, skips = 0, 0, []
     with open(args.logs / f"{args.name}.results", "w") as log:
         for job in jobs:
-            p, f, s = parse(job, problems, log)
-            passed, failed, skips = passed + p, failed + f, skips + s
+            counts, skipped = parse(job, problems, log)
+            passed += counts.passed
+            failed += counts.failed
+            skips += skipped
+            # The parser reads no further than to the end of the plan.
+            results = sum(bool(re.match("(not )?ok ", x)) for x in job)
+            if not args.kunit and results > counts.total():
+                problems["none"].append("more results than planned")
     if problems["fail"]:
         problems["fail"] += causes
     if not passed:

@@ -56,23 +56,6 @@ variables=()
 	cd "$root/drivers/pci" && find . -maxdepth 1 -name 'p2pdma*.c' \
 		-printf 'GCOV_PROFILE_%f\n' | sed 's/c$/o=y/')
 
-# A kernel that differs little from another one begins as a copy of its build:
-# make then compiles what differs.
-begin_with()
-{
-	local new=$out/$flavour.new
-
-	[[ ! -d $out/$flavour && -f $out/$1/vmlinux ]] || return 0
-	rm -rf "$new"
-	cp -a "$out/$1" "$new"
-	rm -f "$new/config.stamp"
-	# Commands and dependences name the tree.
-	[[ $(tree_of "$flavour") == "$tree" ]] ||
-		find "$new" -name '.*.cmd' -exec \
-			sed -i "s|$tree/|$(tree_of "$flavour")/|g" {} +
-	mv "$new" "$out/$flavour"
-}
-
 break_tree()
 {
 	local broken=$out/tree-broken
@@ -117,10 +100,10 @@ lock "$flavour"
 # A debug kernel's has 283 MB.
 [[ -f $out/$flavour/vmlinux ]] || need_space 500 "building a kernel"
 case $flavour in
-off | lint) begin_with plain ;;
+off | lint) begin_with plain "$flavour" ;;
 *-broken)
 	step "break-$flavour" "putting the deliberate breaks in" break_tree
-	begin_with "${flavour%-broken}"
+	begin_with "${flavour%-broken}" "$flavour"
 	;;
 esac
 step "config-$flavour" "configuring the $flavour kernel" configure

@@ -34,7 +34,7 @@ ran()
 
 rm -rf "$out/kunit" "$out/kunit-config"
 mkdir "$out/kunit-config"
-cp -a "$out/plain" "$out/kunit"
+begin_with plain kunit
 cat "$tree/drivers/pci/tests/.kunitconfig" - >"$out/kunit/last_used_kunitconfig" <<END
 CONFIG_SERIAL_8250=y
 CONFIG_SERIAL_8250_CONSOLE=y

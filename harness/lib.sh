@@ -165,6 +165,23 @@ kernel_make()
 		CC="$root/harness/cc.sh" HOSTCC='ccache gcc' "$@"
 }
 
+# begin_with BUILD NEW: a kernel that differs little from another one begins as a
+# copy of its build, and make compiles what differs. Commands and dependences
+# name the tree and the build.
+begin_with()
+{
+	local new=$out/$2.new
+
+	[[ ! -d $out/$2 && -f $out/$1/vmlinux ]] || return 0
+	rm -rf "$new"
+	cp -a "$out/$1" "$new"
+	find "$new" -name '.*.cmd' -exec sed -i \
+		-e "s|$out/$1/|$out/$2/|g" \
+		-e "s|$(tree_of "$1")/|$(tree_of "$2")/|g" \
+		-e "s|\.\./$(basename "$(tree_of "$1")")/|../$(basename "$(tree_of "$2")")/|g" {} +
+	mv "$new" "$out/$2"
+}
+
 # olddefconfig drops what it can't have without a word.
 # verify_config CONFIG FRAGMENT...
 verify_config()

@@ -25,7 +25,7 @@ kunit()
 # Everything has run, and nothing was skipped: kunit.py doesn't mind.
 ran()
 {
-	kunit run "$out/kunit" --timeout=900 --raw_output=kunit 'p2pdma*' \
+	kunit run "$out/kunit" --timeout=900 --qemu_args='-smp 2' --raw_output=kunit 'p2pdma*' \
 		>"$logs/kunit-py.out" || return
 	(cd "$tree" && ./tools/testing/kunit/kunit.py parse <"$logs/kunit-py.out") |
 		tail -n 2 | tee "$logs/kunit-py.log"

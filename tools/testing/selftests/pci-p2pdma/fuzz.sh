@@ -9,7 +9,5 @@ P2PMEM_PROVIDER=$(shm)
 P2PMEM_AVAILABLE=$(cat "/sys/bus/pci/devices/$P2PMEM_PROVIDER/p2pmem/available")
 export P2PMEM_PROVIDER P2PMEM_AVAILABLE
 export P2PMEM_FUZZ_CALLS="${1:-20000}" P2PMEM_FUZZ_SEED="$2"
-p2pmem_fuzz
-status=$?
-rmmod p2pdma_provider
-exit $status
+# The module waits for memory that the test has lost.
+p2pmem_fuzz && rmmod p2pdma_provider

@@ -19,10 +19,10 @@ shift 4
 # something else (measured: three guests at once took 2.4 times the instructions).
 case $flavour in
 debug*) TIMEOUT=${TIMEOUT:-2400} MEMORY=2048 TCG=thread=single ;;
-kcsan) TIMEOUT=${TIMEOUT:-2400} MEMORY=2048 ;;
+kcsan) TIMEOUT=${TIMEOUT:-2400} MEMORY=2048 SMP=${SMP:-4} ;;
 *) TIMEOUT=${TIMEOUT:-900} MEMORY=768 ;;
 esac
-export TIMEOUT MEMORY TCG
+export TIMEOUT MEMORY SMP TCG
 CONSOLE=$logs/$name.console REPORT=$logs/$name.report
 
 image=${IMAGE:-$out/$flavour/arch/x86/boot/bzImage}
@@ -72,3 +72,5 @@ if ((status == 139)) && [[ ! -s $logs/$name.report ]]; then
 	boot "$@"
 fi
 printf '%s\n' "$status" >"$logs/$name.exit"
+# What QEMU, or the script that starts it, has to say of why it didn't run
+((status == 0 || status == 124)) || cat "$logs/$name.qemu" >&2

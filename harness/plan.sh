@@ -98,7 +98,6 @@ guests()
 			else
 				[[ ,$kernels, == *,$flavour,* ]] || continue
 			fi
-			[[ $flavour != kcsan ]] || environment+=(SMP=4)
 			waits=$(after "build-$flavour" initramfs)
 			[[ $flavour == off ]] ||
 				waits+=$(after "modules-${flavour%-broken}")

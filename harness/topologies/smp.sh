@@ -3,4 +3,4 @@
 # Nothing but what the machine has anyway, and four processors: for what
 # happens when they want the same.
 machine=q35
-SMP=4
+processors=4

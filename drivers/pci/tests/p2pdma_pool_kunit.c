@@ -425,13 +425,13 @@ static void scatterlist_from_fragments(struct kunit *test)
 	KUNIT_EXPECT_EQ(test, pool_avail(t->a), SZ_8M);
 }
 
-/* Someone who sleeps between the bits of a whole pool and what they count */
+/* A freer that sleeps between the bits of a whole pool and what they count */
 struct slow_free {
 	struct delayed_work work;
 	struct gen_pool_chunk *chunk;
 };
 
-/* ... and has found that another one has marked a part of it */
+/* An allocator that takes back what it has marked of a whole pool */
 static void marks_taken_back(struct work_struct *work)
 {
 	struct slow_free *slow = container_of(to_delayed_work(work),

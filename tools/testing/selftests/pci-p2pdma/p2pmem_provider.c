@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0
 /*
- * The provider goes away, and those who use it don't: with the module
+ * A provider goes away while its memory is in use: with the module
  * p2pdma_provider, which P2PMEM_MODULE names
  */
 #define _GNU_SOURCE

@@ -72,6 +72,7 @@ lint:
 
 series:
 	@$(H)/deps.sh run
+	@$(H)/prepare.sh
 	@$(H)/series.sh
 
 bisect:

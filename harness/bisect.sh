@@ -208,6 +208,7 @@ prefix()
 	say "  $((SECONDS - start)) s"
 }
 
+OUT='' "$here/prepare.sh"
 OUT='' "$here/series.sh"
 OUT='' "$here/initramfs.sh"
 base_commit=$(cat "$series_work/base")

@@ -70,11 +70,7 @@ lint_objects()
 {
 	local list
 
-	mapfile -t list < <(cd "$root" && find drivers/pci samples -name '*.c' |
-		while IFS= read -r file; do
-			reason_left_out "$file" >/dev/null ||
-				printf '%s\n' "${file%.c}.o"
-		done)
+	mapfile -t list < <(our_sources | sed 's/c$/o/')
 	(cd "$out/lint" && rm -f "${list[@]}")
 	kernel_make lint W=1 C=1 CF=-D__CHECK_ENDIAN__ "${list[@]}"
 }

@@ -36,7 +36,7 @@ times()
 {
 	say
 	say "Seconds, added up by kind (beside each other):"
-	awk '{ kind = $2; sub(/^build-.*/, "builds", kind)
+	awk '{ kind = $2; sub(/^(build|modules)-.*/, "builds", kind)
 	       if (kind ~ /-(plain|debug|kcsan|off)$/) sub(/.*-/, "guests, ", kind)
 	       else if (kind ~ /-broken$/) kind = "guests, breaks"
 	       else if (kind ~ /^lint/) kind = "lint"

@@ -50,5 +50,7 @@ elif ((!seen)); then
 	# What is wrong with the run, and not with one of its tests, counts too.
 	((failed)) || failed=1
 fi
-((!seen)) || [[ -z ${TRACE:-} || ${EXPECT:-pass} != pass ]] || check_payload
+if ((seen)) && [[ -n ${TRACE:-} && ${EXPECT:-pass} == pass ]]; then
+	check_payload
+fi
 verdict

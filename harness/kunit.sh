@@ -14,9 +14,7 @@ kunit()
 	local verb=$1 dir=$2
 	shift 2
 
-	(cd "$tree" && KBUILD_BUILD_TIMESTAMP='2026-01-01' \
-		KBUILD_BUILD_USER=kbuild KBUILD_BUILD_HOST=harness \
-		KBUILD_BUILD_VERSION=1 ./tools/testing/kunit/kunit.py "$verb" \
+	(cd "$tree" && reproducibly ./tools/testing/kunit/kunit.py "$verb" \
 		--kunitconfig=drivers/pci/tests --arch=x86_64 \
 		--build_dir="$dir" --make_options CC="$root/harness/cc.sh" \
 		--make_options 'HOSTCC=ccache gcc' "$@")
@@ -25,8 +23,8 @@ kunit()
 # Everything has run, and nothing was skipped: kunit.py doesn't mind.
 ran()
 {
-	kunit run "$out/kunit" --timeout=900 --qemu_args='-smp 2' --raw_output=kunit 'p2pdma*' \
-		>"$logs/kunit-py.out" || return
+	kunit run "$out/kunit" --timeout=900 --qemu_args='-smp 2' \
+		--raw_output=kunit 'p2pdma*' >"$logs/kunit-py.out" || return
 	(cd "$tree" && ./tools/testing/kunit/kunit.py parse <"$logs/kunit-py.out") |
 		tail -n 2 | tee "$logs/kunit-py.log"
 	grep -qE 'Ran [0-9]+ tests: passed: [0-9]+$' "$logs/kunit-py.log"

@@ -53,6 +53,18 @@ reason_left_out()
 	return 1
 }
 
+# Everything of ours that is compiled into a kernel of this base
+our_sources()
+{
+	local file
+
+	(cd "$root" && find drivers/pci samples -name '*.c' | sort) |
+		while IFS= read -r file; do
+			reason_left_out "$file" >/dev/null ||
+				printf '%s\n' "$file"
+		done
+}
+
 # need_space MB PURPOSE: better now than in the middle
 need_space()
 {
@@ -144,6 +156,19 @@ tree_of()
 	esac
 }
 
+# reproducibly COMMAND...: what it builds depends on the sources only, and comes
+# from ccache. Paths under out/ are hashed relative to it, so that a fresh clone
+# elsewhere finds what another one has compiled. Depend mode: what is not in the
+# cache costs no second run of the preprocessor.
+reproducibly()
+{
+	CCACHE_BASEDIR=$out CCACHE_NOHASHDIR=1 CCACHE_DEPEND=1 \
+	CCACHE_MAXSIZE=${CCACHE_MAXSIZE:-10G} \
+	CCACHE_IGNOREOPTIONS='-fmacro-prefix-map=*' \
+	KBUILD_BUILD_TIMESTAMP='2026-01-01' KBUILD_BUILD_USER=kbuild \
+	KBUILD_BUILD_HOST=harness KBUILD_BUILD_VERSION=1 "$@"
+}
+
 # make in the prepared tree, for the build NAME, with ccache. Below another make
 # it takes as many jobs as that one has to give.
 kernel_make()
@@ -153,16 +178,9 @@ kernel_make()
 
 	[[ ${MAKEFLAGS:-} != *--jobserver-auth* ]] || parallel=()
 
-	# Paths under out/ are hashed relative to it, so that a fresh clone
-	# elsewhere finds what another one has compiled. Depend mode: what is
-	# not in the cache costs no second run of the preprocessor.
-	CCACHE_BASEDIR=$out CCACHE_NOHASHDIR=1 CCACHE_DEPEND=1 \
-	CCACHE_MAXSIZE=${CCACHE_MAXSIZE:-10G} \
-	CCACHE_IGNOREOPTIONS='-fmacro-prefix-map=*' \
-	KBUILD_BUILD_TIMESTAMP='2026-01-01' KBUILD_BUILD_USER=kbuild \
-	KBUILD_BUILD_HOST=harness KBUILD_BUILD_VERSION=1 \
-		make -C "$(tree_of "$name")" O="$out/$name" "${parallel[@]}" \
-		CC="$root/harness/cc.sh" HOSTCC='ccache gcc' "$@"
+	reproducibly make -C "$(tree_of "$name")" O="$out/$name" \
+		"${parallel[@]}" CC="$root/harness/cc.sh" \
+		HOSTCC='ccache gcc' "$@"
 }
 
 # begin_with BUILD NEW: a kernel that differs little from another one begins as a

@@ -169,14 +169,6 @@ gate_kernel_doc()
 	perl "$script" "${options[@]}" "${list[@]}"
 }
 
-# Everything of ours that is compiled into a kernel of this base
-sources()
-{
-	(cd "$root" && files 'drivers/pci/*.c' 'samples/*.c') | while IFS= read -r f; do
-		reason_left_out "$f" >/dev/null || printf '%s\n' "$f"
-	done
-}
-
 gate_w1()
 {
 	"$root/harness/build.sh" lint
@@ -195,7 +187,7 @@ gate_coccicheck()
 {
 	local list script needs_ocaml=0
 
-	mapfile -t list < <(sources)
+	mapfile -t list < <(our_sources)
 	cd "$tree"
 	: >"$logs/cocci.out"
 	while IFS= read -r script; do

@@ -119,13 +119,18 @@ gates()
 	done
 }
 
-compiled_and_posted()
+# compiled GATE...: what looks at our files as this base compiles them, and GATEs
+compiled()
 {
 	task lint-w1 "$(after build-plain)" "$here/lint.sh" w1
 	task lint-sparse "$(after lint-w1)" "$here/lint.sh" sparse
-	gates kernel_doc series users docs cocci
-	# Whoever checks need not be known to git.
-	task series "$(after build-plain)" env PREPARED=1 \
+	gates kernel_doc series "$@"
+}
+
+# What is posted, made. Whoever checks need not be known to git.
+posted()
+{
+	task series "$(after build-plain)" env \
 		"GIT_AUTHOR_NAME=${GIT_AUTHOR_NAME:-$(git config user.name || echo check)}" \
 		"GIT_AUTHOR_EMAIL=${GIT_AUTHOR_EMAIL:-$(git config user.email || echo check@localhost)}" \
 		"$here/series.sh"
@@ -155,7 +160,8 @@ case $mode in
 everything)
 	builds plain debug kcsan plain-broken off debug-broken
 	guests plain debug kcsan plain-broken off debug-broken
-	compiled_and_posted
+	compiled users docs cocci
+	posted
 	style
 	task hurt "$(after build-plain)" "$here/hurt.sh"
 	task kunit-py "$(after build-plain)" "$here/kunit.sh"
@@ -165,23 +171,23 @@ everything)
 other)
 	builds plain debug off
 	guests plain debug off
-	compiled_and_posted
+	compiled users docs cocci
+	posted
 	offline
 	off
 	;;
 brief)
 	builds plain
 	guests plain
-	compiled_and_posted
+	compiled users docs cocci
+	posted
 	offline
 	;;
 quick)
 	builds plain
 	guests plain
 	style
-	task lint-w1 "$(after build-plain)" "$here/lint.sh" w1
-	task lint-sparse "$(after lint-w1)" "$here/lint.sh" sparse
-	gates kernel_doc series
+	compiled
 	;;
 esac
 printf '%s\n' "${names[@]}" >"$results/plan"

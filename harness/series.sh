@@ -273,7 +273,6 @@ summary()
 }
 
 require_identity
-[[ -n ${PREPARED:-} ]] || "$root/harness/prepare.sh"
 mkdir -p "$logs"
 say "Making the series ($base)"
 pin_dates

@@ -14,11 +14,7 @@ counting=1
 parameters=(norandmaps)
 ports=(
 	-rtc base=2026-01-01,clock=vm -seed 1
-	-device pcie-root-port,id=rp0,chassis=1,slot=1
-	-device x3130-upstream,id=up0,bus=rp0
-	-device pcie-root-port,id=dp0,bus=up0,chassis=2,slot=0,multifunction=on
-	-device pcie-root-port,id=dp1,bus=up0,chassis=3,slot=1
-	-device pcie-root-port,id=dp2,bus=up0,chassis=4,slot=2
+	"${one_switch[@]}"
 )
 devices=(
 	"${ports[@]}"

@@ -29,6 +29,17 @@ trap 'rm -rf "$scratch"' EXIT
 machine='' devices=() drives=() parameters=() counting='' monitor=''
 memory=${MEMORY:-1024} processors=${SMP:-2}
 
+# For topologies: a switch with three ports. They are QEMU's root ports, since
+# those have an ACS capability.
+# shellcheck disable=SC2034,SC2054	# used by those
+one_switch=(
+	-device pcie-root-port,id=rp0,chassis=1,slot=1
+	-device x3130-upstream,id=up0,bus=rp0
+	-device pcie-root-port,id=dp0,bus=up0,chassis=2,slot=0,multifunction=on
+	-device pcie-root-port,id=dp1,bus=up0,chassis=3,slot=1
+	-device pcie-root-port,id=dp2,bus=up0,chassis=4,slot=2
+)
+
 # medium NAME: what a drive stores its data in
 medium()
 {

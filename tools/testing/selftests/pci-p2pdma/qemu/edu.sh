@@ -12,11 +12,7 @@
 machine=q35
 edu=edu,dma_mask=0xffffffffffffffff
 devices=(
-	-device pcie-root-port,id=rp0,chassis=1,slot=1
-	-device x3130-upstream,id=up0,bus=rp0
-	-device pcie-root-port,id=dp0,bus=up0,chassis=2,slot=0,multifunction=on
-	-device pcie-root-port,id=dp1,bus=up0,chassis=3,slot=1
-	-device pcie-root-port,id=dp2,bus=up0,chassis=4,slot=2
+	"${one_switch[@]}"
 	-object memory-backend-ram,id=shm,size=4M,share=on
 	-device ivshmem-plain,memdev=shm,bus=dp0
 	-device "$edu,bus=dp1"

@@ -10,11 +10,7 @@ machine=q35
 queues=max_ioqpairs=6,msix_qsize=7,sriov_max_vfs=2
 queues+=,sriov_vq_flexible=4,sriov_vi_flexible=2
 devices=(
-	-device pcie-root-port,id=rp0,chassis=1,slot=1
-	-device x3130-upstream,id=up0,bus=rp0
-	-device pcie-root-port,id=dp0,bus=up0,chassis=2,slot=0,multifunction=on
-	-device pcie-root-port,id=dp1,bus=up0,chassis=3,slot=1
-	-device pcie-root-port,id=dp2,bus=up0,chassis=4,slot=2
+	"${one_switch[@]}"
 	-device nvme-subsys,id=subsys0,nqn=p2pdma-sriov
 	-device "nvme,id=nvme-source,serial=source,bus=dp1,subsys=subsys0,$queues"
 )

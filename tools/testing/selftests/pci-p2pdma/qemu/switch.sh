@@ -9,11 +9,7 @@
 #                 `- dp2 - nvme "target"
 machine=q35
 devices=(
-	-device pcie-root-port,id=rp0,chassis=1,slot=1
-	-device x3130-upstream,id=up0,bus=rp0
-	-device pcie-root-port,id=dp0,bus=up0,chassis=2,slot=0,multifunction=on
-	-device pcie-root-port,id=dp1,bus=up0,chassis=3,slot=1
-	-device pcie-root-port,id=dp2,bus=up0,chassis=4,slot=2
+	"${one_switch[@]}"
 )
 drive provider dp0 cmb_size_mb=16
 drive source dp1

@@ -64,7 +64,8 @@ drive()
 if [[ -n $counting ]]; then
 	# One instruction, one nanosecond: a time-stamp counter counts them.
 	accelerate=(-accel tcg -icount "shift=0,sleep=off" -smp 1)
-elif [[ -w /dev/kvm ]]; then
+elif [[ -w /dev/kvm ]] && grep -qwE "vmx|svm" /proc/cpuinfo; then
+	# /dev/kvm alone may be one for paravirtualised guests only.
 	accelerate=(-accel kvm -smp "$processors")
 else
 	accelerate=(-accel "tcg${TCG:+,$TCG}" -smp "$processors")

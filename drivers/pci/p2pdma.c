@@ -14,9 +14,10 @@
  *   p2pdma.c		asked about lists and arrays of clients
  *   p2pdma_map.c	asked by dma_map_sg()
  *   p2pdma_query.c	asked by users, /dev/pci_p2pdma
- *   p2pdma_provider.c	memory: ranges of BARs, and their lifetime
+ *   p2pdma_provider.c	memory: ranges of BARs
+ *     p2pdma_quiesce.c	closed before the device is unbound or reset
  *     p2pdma_pool.c	allocated and freed
- *       p2pdma_space.c	where in a range there is space
+ *       p2pdma_buddy.c	where in a range there is space
  *     p2pdma_sysfs.c	p2pmem/ in sysfs, with p2pdma_mmap.c
  *
  * A list of clients is the orchestrator's handle, and the orchestrator
@@ -107,7 +108,8 @@ EXPORT_SYMBOL_GPL(pci_p2pmem_publish);
 
 static bool p2pdma_is_published(struct pci_p2pdma *p2pdma)
 {
-	return READ_ONCE(p2pdma->published) && !READ_ONCE(p2pdma->retired);
+	return READ_ONCE(p2pdma->published) && !READ_ONCE(p2pdma->closed) &&
+	       !pci_channel_offline(p2pdma->pdev);
 }
 
 /**
@@ -703,9 +705,8 @@ EXPORT_SYMBOL_GPL(pci_p2pmem_virt_to_bus);
  * @nents: where the number of its entries goes
  * @length: bytes
  *
- * One entry if there is a free piece of this size, else several: the longest
- * first. Where a pool has very many pieces, only some are looked at, and a
- * piece of more than 2 MiB (512 pages) may go unseen.
+ * One entry if there is a free block of this size, else several: the largest
+ * first.
  *
  * Context: Process context; may sleep.
  * Return: 0; -EINVAL if @length is 0; -ENODEV if the device has no

@@ -2,22 +2,28 @@
 /*
  * PCI peer-to-peer DMA, shared between its files. p2pdma.c has a map of them.
  *
- * Locking order: device_lock of a provider -> p2pdma_mutex; mmap_lock ->
- * kernfs active reference. Neither pair nests with the other: what runs in
- * mmap() of p2pmem/allocate takes no lock of the first, so removal of sysfs
- * files may wait for it with those held.
+ * Locking order: pci_bus_sem -> device_lock of a provider -> p2pdma_mutex, or
+ * -> p2pdma_holders, or -> i_mmap_rwsem of I/O memory -> locks of page tables;
+ * mmap_lock -> kernfs active reference -> locks of page tables. The first three
+ * don't nest with mmap_lock and the kernfs reference: what runs in mmap() of
+ * p2pmem/allocate takes none of them, so removal of sysfs files may wait for it
+ * with those held.
  *
- * device_lock is held by probe and unbind: one provider is created and
- * destroyed by one thread at a time. A driver that adds a range without it
- * (nvme's reset does) flushes that in its remove function.
+ * device_lock is held by probe, unbind, resets and error recovery: one provider
+ * is created and destroyed by one thread at a time, and stays while that is
+ * held. A driver that adds a range without it (nvme's reset does) flushes that
+ * in its remove function. p2pdma_quiesce.c argues the waits with this lock.
  *
- * p2pdma_mutex protects p2pdma_providers and each pci_p2pdma::ranges against
- * writers, and the first setting of pdev->p2pdma. It is not held while
- * waiting for users of p2pmem. After the driver's remove function nothing is
- * added: then the ranges are walked without it.
+ * p2pdma_mutex protects p2pdma_providers and p2pdma_ranges against writers, and
+ * the first setting of pdev->p2pdma. It is held neither while page structures
+ * are made, nor while users of p2pmem are waited for.
  *
- * p2pdma_shadow.c's and p2pdma_host.c's locks are leaves that the PCI core
- * enters. A verdict takes no lock.
+ * withheld_lock is taken in mmap() and when a provider is closed, and nothing
+ * within it but the locks of the pool. Those are recent->lock and within it
+ * buddy->lock, with interrupts off, for as long as one request takes; a request
+ * that would fail takes them once more for each processor. p2pdma_shadow.c's
+ * and p2pdma_host.c's locks are leaves that the PCI core enters. A verdict takes
+ * no lock.
  *
  * Read without a lock:
  *   pdev->p2pdma	RCU. Set last when the first range is added, cleared when
@@ -27,75 +33,97 @@
  *			files in sysfs.
  *   p2pdma_providers	RCU list. An entry is added once and removed once.
  *   ->published	READ_ONCE/WRITE_ONCE; a stale read is harmless.
+ *   ->closed		atomic bit operations, by the holder of device_lock. An
+ *			allocator may miss it for a grace period, a freer not
+ *			after one.
  *   ->pool		genalloc is lockless. Chunks are only ever added, and are
  *			used under rcu_read_lock() by the freer.
- *   range->space	see p2pdma_space.c: atomic operations on words.
+ *   buddy->orders, recent->nr
+ *			READ_ONCE/WRITE_ONCE; hints.
  *   host->p2pdma	READ_ONCE/WRITE_ONCE of one word, as acs_ctrl,
  *			acs_capabilities and tlp_sizes of a struct pci_dev.
  *   the PCI tree	References: a function keeps its bus, a bus its bridge, a
  *			VF its PF, up to the host bridge.
- *
- * Waiting: the pool counts what is allocated of it, by kernel callers and in
- * user mappings: these are the provider's users. ->retired is set before the
- * driver's remove function is called, so that new allocations fail at once,
- * and user mappings are torn down, so that the driver may turn the device
- * off. What the driver has allocated for itself it frees there. Then unbind
- * waits, first for the grace period in which an allocator may have missed
- * ->retired, then for the pool to be whole, while it tears down mappings that
- * were missed, then for the grace period in which the last freer may still be
- * in the pool. Then it gives the pages back to the memory hotplug code.
  */
 #ifndef _PCI_P2PDMA_H
 #define _PCI_P2PDMA_H
 
+#include <linux/atomic.h>
+#include <linux/bitops.h>
 #include <linux/dma-map-ops.h>
 #include <linux/dma-mapping.h>
 #include <linux/list.h>
 #include <linux/memremap.h>
+#include <linux/mm.h>
+#include <linux/mutex.h>
 #include <linux/pci.h>
+#include <linux/wait.h>
+#include <linux/workqueue.h>
 
+#include "p2pdma_buddy.h"
 #include "p2pdma_topology.h"
 
 struct gen_pool;
-struct p2pdma_space;
+
+/* Why nothing is allocated of a provider: bits of ->closed */
+enum p2pdma_closed {
+	P2PDMA_RETIRED,		/* its driver is being unbound */
+	P2PDMA_IN_RESET,
+	P2PDMA_IN_ERROR,
+	P2PDMA_ASLEEP,
+};
 
 /**
  * struct pci_p2pdma - a provider
  * @pdev: the device; it outlives this structure, which its devres frees
  * @pool: all ranges; "phys" in genalloc's words is the bus address here
- * @retired: nothing more is allocated
- * @last_bus_addr: highest bus address in @ranges
- * @last_phys_addr: highest CPU physical address in @ranges
+ * @closed: nothing more is allocated, for these reasons
+ * @times_closed: how often one of them was set
+ * @window: which one p2pdma_mmap.c maps its memory in
+ * @nr_user_pages: allocated for user mappings
+ * @withheld_lock: protects @withheld
+ * @withheld: allocated, since zeros may be on their way; in ->private the next
+ * @waiters: woken when something is freed while it is closed
+ * @watch: looks at it now and then while it is closed
+ * @pause: until the next look, in jiffies
+ * @holders: struct pci_p2pmem_holder; told when it is closed
+ * @last_bus_addr: highest bus address of its ranges
+ * @last_phys_addr: highest CPU physical address of its ranges
  * @published: returned by pci_p2pmem_find()
  * @node: in p2pdma_providers
- * @ranges: struct p2pdma_range, in the order in which they were added
  */
 struct pci_p2pdma {
 	struct pci_dev *pdev;
 	struct gen_pool *pool;
-	bool retired;
+	unsigned long closed;
+	unsigned int times_closed;
+	int window;
+	atomic_long_t nr_user_pages;
+	struct mutex withheld_lock;	/* protects @withheld */
+	struct page *withheld;
+	wait_queue_head_t waiters;
+	struct delayed_work watch;
+	unsigned long pause;
+	struct list_head holders;
 	u64 last_bus_addr;
 	u64 last_phys_addr;
 	bool published;
 	struct list_head node;
-	struct list_head ranges;
 };
 
 /**
  * struct p2pdma_range - a piece of a BAR that has ZONE_DEVICE pages
- * @node: in @p2pdma's ranges
- * @p2pdma: the provider
+ * @node: in p2pdma_ranges
+ * @p2pdma: the provider, NULL until it has the range
  * @bus_offset: bus address minus CPU physical address
- * @space: the index of its free pages
- * @pages: the first one
+ * @buddy: where it has free pages
  * @pgmap: the pages; struct page leads here and so to @p2pdma
  */
 struct p2pdma_range {
 	struct list_head node;
 	struct pci_p2pdma *p2pdma;
 	u64 bus_offset;
-	struct p2pdma_space *space;
-	struct page *pages;
+	struct p2pdma_buddy buddy;
 	struct dev_pagemap pgmap;
 };
 
@@ -132,29 +160,47 @@ p2pdma_check_addresses(struct p2pdma_verdict *verdict, struct device *dev,
 /* p2pdma_provider.c */
 int p2pdma_add_range(struct pci_dev *pdev, int bar, u64 size, u64 offset);
 
-/* p2pdma_pool.c */
-struct p2pdma_free_runs {
-	unsigned long wanted;	/* pages in a row that are enough */
-	unsigned long next;	/* page of a chunk from which to look on */
-	unsigned long longest;	/* most free pages in a row */
-	unsigned long count;	/* of runs of free pages */
-};
+/* p2pdma_quiesce.c */
+void p2pdma_init_closing(struct pci_p2pdma *p2pdma);
+void p2pdma_end_closing(struct pci_p2pdma *p2pdma);
+void p2pdma_close_for_unbind(struct pci_p2pdma *p2pdma);
+void p2pdma_wait_for_all(struct pci_p2pdma *p2pdma);
 
+/* Error for a request that finds the provider closed */
+static inline int p2pdma_closed_error(struct pci_p2pdma *p2pdma)
+{
+	return test_bit(P2PDMA_RETIRED, &p2pdma->closed) ? -ENODEV : -EIO;
+}
+
+/* p2pdma_pool.c */
+unsigned long p2pdma_pool_find(unsigned long *map, unsigned long size,
+			       unsigned long start, unsigned int nr, void *data,
+			       struct gen_pool *pool, unsigned long start_addr);
 pci_bus_addr_t p2pdma_pool_virt_to_bus(struct pci_p2pdma *p2pdma, void *addr);
 int p2pdma_pool_alloc_sgl(struct pci_dev *pdev, struct scatterlist **sgl,
 			  unsigned int *nents, u32 length);
 size_t p2pdma_pool_in_use(struct pci_p2pdma *p2pdma);
-struct p2pdma_free_runs p2pdma_pool_free_runs(struct pci_p2pdma *p2pdma);
+u64 p2pdma_pool_first_used(struct pci_p2pdma *p2pdma);
+unsigned long p2pdma_pool_largest(struct pci_p2pdma *p2pdma);
+unsigned long p2pdma_pool_pieces(struct pci_p2pdma *p2pdma);
 /* Pages of user mappings; the last put_page() frees them */
-void *p2pdma_pool_alloc_pages(struct pci_p2pdma *p2pdma, size_t nr_pages);
-void p2pdma_pool_free_pages(struct pci_p2pdma *p2pdma, void *addr,
-			    size_t nr_pages);
+struct page *p2pdma_pool_alloc_pages(struct pci_p2pdma *p2pdma,
+				     unsigned long nr);
+void p2pdma_pool_free_page(struct pci_p2pdma *p2pdma, struct page *page);
+void p2pdma_pool_free_pages(struct pci_p2pdma *p2pdma, struct page *page);
+
+static inline struct page *p2pdma_next_page(struct page *page)
+{
+	return (struct page *)page_private(page);
+}
 
 /* p2pdma_sysfs.c, p2pdma_mmap.c */
 int p2pdma_sysfs_create(struct pci_dev *pdev);
 void p2pdma_sysfs_remove(struct pci_dev *pdev);
 extern struct bin_attribute *p2pdma_mmap_attrs[];
-void p2pdma_mmap_unmap(struct p2pdma_range *range);
+int p2pdma_mmap_create(struct pci_p2pdma *p2pdma);
+void p2pdma_mmap_close(struct pci_p2pdma *p2pdma);
+void p2pdma_mmap_destroy(struct pci_p2pdma *p2pdma);
 
 /*
  * For files in p2pmem/, with the active reference on the file held: it can't

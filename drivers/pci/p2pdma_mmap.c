@@ -10,16 +10,19 @@
  * provider, if it is there at all, can't go away.
  *
  * The mappings are in the address space of all mappings of I/O memory, so that
- * one call finds those of a range, through whichever mount of sysfs they were
+ * one call finds those of a provider, through whichever mount of sysfs they were
  * made. They are beyond all physical addresses there: at those are resourceN
  * and /dev/mem, which have a life of their own.
  */
 
 #define dev_fmt(fmt) "P2PDMA: " fmt
 
+#include <linux/bits.h>
+#include <linux/idr.h>
 #include <linux/io.h>
 #include <linux/ioport.h>
 #include <linux/mm.h>
+#include <linux/mutex.h>
 #include <linux/pci.h>
 #include <linux/pagemap.h>
 #include <linux/sched/signal.h>
@@ -28,8 +31,20 @@
 
 #include "p2pdma.h"
 
-/* Where physical address 0 would be in that address space; a loff_t, in bytes */
-#define PGOFF_OF_MAPPINGS	(1UL << (BITS_PER_LONG - PAGE_SHIFT - 2))
+/*
+ * In pages; a loff_t, in bytes, must hold it all. All mappings of a provider
+ * begin where its window does, and none is longer than that.
+ */
+#define FIRST_WINDOW	BIT(BITS_PER_LONG - PAGE_SHIFT - 2)
+#define WINDOW_PAGES	BIT(32)
+#define NR_WINDOWS	min_t(unsigned long, FIRST_WINDOW / WINDOW_PAGES, INT_MAX)
+
+static DEFINE_IDA(windows);
+
+static unsigned long window_start(struct pci_p2pdma *p2pdma)
+{
+	return FIRST_WINDOW + p2pdma->window * WINDOW_PAGES;
+}
 
 static int mmap_refused(struct pci_dev *pdev, const char *why)
 {
@@ -39,49 +54,117 @@ static int mmap_refused(struct pci_dev *pdev, const char *why)
 }
 
 /*
- * A page is zeroed before it is seen. A free page has a reference count of
- * one. The mapping takes another, and the first is dropped: from here on the
- * page belongs to the mapping, and whoever drops the last reference returns
- * it to the pool.
+ * Zeros are posted writes: they count when a read has come back, and there may
+ * be nobody to take them (PCIe r6.0, sec 2.4.1 and 7.5.1.1.3).
  */
-static int map_page(struct vm_area_struct *vma, unsigned long at, void *addr)
+static bool zero_page(struct page *page)
 {
-	struct page *page = virt_to_page(addr);
-	int error;
+	void __iomem *io = (void __iomem __force *)page_to_virt(page);
 
 	/* The memory isn't cached: each store crosses the link by itself. */
-	__iowrite64_copy((void __iomem __force *)addr,
-			 page_address(ZERO_PAGE(0)), PAGE_SIZE / sizeof(u64));
-	error = vm_insert_page(vma, at, page);
-	if (!error)
-		put_page(page);
-	return error;
+	__iowrite64_copy(io, page_address(ZERO_PAGE(0)),
+			 PAGE_SIZE / sizeof(u64));
+	return !readq(io + PAGE_SIZE - sizeof(u64));
+}
+
+static bool is_decoding(struct pci_dev *pdev)
+{
+	u16 command;
+
+	return !pci_read_config_word(pdev, PCI_COMMAND, &command) &&
+	       !PCI_POSSIBLE_ERROR(command) && command & PCI_COMMAND_MEMORY;
 }
 
 /*
- * Device memory is slow to zero: a large mapping takes seconds. Who removes the
+ * Pages with zeros that may still be on their way. They aren't given to anybody
+ * until they have been zeroed, or what closes the provider has put an end to
+ * that.
+ */
+static void withhold_pages(struct pci_p2pdma *p2pdma, struct page *page)
+{
+	struct page *next;
+
+	mutex_lock(&p2pdma->withheld_lock);
+	for (; page; page = next) {
+		next = p2pdma_next_page(page);
+		if (READ_ONCE(p2pdma->closed)) {
+			p2pdma_pool_free_page(p2pdma, page);
+			continue;
+		}
+		atomic_long_dec(&p2pdma->nr_user_pages);
+		set_page_private(page, (unsigned long)p2pdma->withheld);
+		WRITE_ONCE(p2pdma->withheld, page);
+	}
+	mutex_unlock(&p2pdma->withheld_lock);
+}
+
+/* Tries again, or, if there is no need to, gives back at once. */
+static void release_withheld(struct pci_p2pdma *p2pdma, bool try_again)
+{
+	struct page *page;
+
+	if (!READ_ONCE(p2pdma->withheld))
+		return;
+	mutex_lock(&p2pdma->withheld_lock);
+	while ((page = p2pdma->withheld)) {
+		if (try_again &&
+		    (fatal_signal_pending(current) || !zero_page(page)))
+			break;
+		WRITE_ONCE(p2pdma->withheld, p2pdma_next_page(page));
+		atomic_long_inc(&p2pdma->nr_user_pages);
+		p2pdma_pool_free_page(p2pdma, page);
+	}
+	mutex_unlock(&p2pdma->withheld_lock);
+}
+
+/*
+ * Device memory is slow to zero: a large mapping takes seconds. What closes the
  * provider waits for that.
  */
 static int may_go_on(struct pci_p2pdma *p2pdma)
 {
-	if (READ_ONCE(p2pdma->retired))
-		return -ENODEV;
+	if (READ_ONCE(p2pdma->closed))
+		return p2pdma_closed_error(p2pdma);
 	return fatal_signal_pending(current) ? -EINTR : 0;
 }
 
-static int map_pages(struct vm_area_struct *vma, struct pci_p2pdma *p2pdma,
-		     void *addr, size_t nr_pages)
+static int zero_pages(struct pci_p2pdma *p2pdma, struct page *page)
 {
-	unsigned long at = vma->vm_start;
 	int error;
 
-	for (; nr_pages; nr_pages--, at += PAGE_SIZE, addr += PAGE_SIZE) {
-		error = may_go_on(p2pdma) ?: map_page(vma, at, addr);
+	for (; page; page = p2pdma_next_page(page)) {
+		error = may_go_on(p2pdma);
+		if (error)
+			return error;
+		if (!zero_page(page))
+			return -EIO;
+		cond_resched();
+	}
+	/* It may have been off in between. */
+	return is_decoding(p2pdma->pdev) ? may_go_on(p2pdma) : -EIO;
+}
+
+/*
+ * A free page has a reference count of one. The mapping takes another, and the
+ * first is dropped: from here on the page belongs to the mapping, and whoever
+ * drops the last reference returns it to the pool.
+ */
+static int map_pages(struct vm_area_struct *vma, struct pci_p2pdma *p2pdma,
+		     struct page *page)
+{
+	unsigned long at = vma->vm_start;
+	struct page *next;
+	int error;
+
+	for (; page; page = next, at += PAGE_SIZE) {
+		next = p2pdma_next_page(page);
+		error = vm_insert_page(vma, at, page);
 		if (error) {
 			/* Those before are freed with the failed mapping. */
-			p2pdma_pool_free_pages(p2pdma, addr, nr_pages);
+			p2pdma_pool_free_pages(p2pdma, page);
 			return error;
 		}
+		put_page(page);
 		cond_resched();
 	}
 	return 0;
@@ -106,8 +189,12 @@ static int allocate_mmap(struct file *file, struct kobject *kobj,
 {
 	struct pci_dev *pdev = to_pci_dev(kobj_to_dev(kobj));
 	struct pci_p2pdma *p2pdma;
-	void *addr;
+	unsigned int times_closed;
+	struct page *pages;
+	int error;
 
+	if (vma_pages(vma) > WINDOW_PAGES)
+		return -ENOMEM;
 	if (!(vma->vm_flags & VM_MAYSHARE))
 		return mmap_refused(pdev, "a private mapping would copy it");
 	if (vma->vm_pgoff)
@@ -116,19 +203,34 @@ static int allocate_mmap(struct file *file, struct kobject *kobj,
 	p2pdma = p2pdma_of_file(pdev);
 	if (!p2pdma)
 		return -ENODEV;
-	addr = p2pdma_pool_alloc_pages(p2pdma, vma_pages(vma));
-	if (!addr)
-		return READ_ONCE(p2pdma->retired) ? -ENODEV : -ENOMEM;
+	times_closed = READ_ONCE(p2pdma->times_closed);
+	if (!is_decoding(pdev))
+		return -EIO;
+	release_withheld(p2pdma, true);
+	pages = p2pdma_pool_alloc_pages(p2pdma, vma_pages(vma));
+	if (!pages)
+		return READ_ONCE(p2pdma->closed) ?
+		       p2pdma_closed_error(p2pdma) : -ENOMEM;
 	/*
 	 * mremap() must not grow what one mmap() has allocated, and a core
 	 * dump has no business in a device.
 	 */
 	vm_flags_set(vma, VM_DONTEXPAND | VM_DONTDUMP);
 	vma->vm_ops = &allocate_vm_ops;
-	vma->vm_pgoff = PGOFF_OF_MAPPINGS + PHYS_PFN(__pa(addr));
+	vma->vm_pgoff = window_start(p2pdma);
 	/* Like the kernel's own mapping of it */
 	vma->vm_page_prot = pgprot_noncached(vma->vm_page_prot);
-	return map_pages(vma, p2pdma, addr, vma_pages(vma));
+	error = zero_pages(p2pdma, pages);
+	if (error == -EIO)
+		withhold_pages(p2pdma, pages);
+	else if (error)
+		p2pdma_pool_free_pages(p2pdma, pages);
+	else
+		error = map_pages(vma, p2pdma, pages);
+	/* It may have been closed, by an error, and be open again. */
+	if (!error && READ_ONCE(p2pdma->times_closed) != times_closed)
+		error = -EIO;
+	return error;
 }
 
 static struct bin_attribute allocate_attr = {
@@ -144,11 +246,22 @@ struct bin_attribute *p2pdma_mmap_attrs[] = {
 	NULL,
 };
 
-/* Tear down what user space has mapped of a range. */
-void p2pdma_mmap_unmap(struct p2pdma_range *range)
+/* A window of its own for each provider */
+int p2pdma_mmap_create(struct pci_p2pdma *p2pdma)
 {
-	unmap_mapping_pages(iomem_get_mapping(),
-			    PGOFF_OF_MAPPINGS +
-			    PHYS_PFN(range->pgmap.range.start),
-			    PHYS_PFN(range_len(&range->pgmap.range)), true);
+	p2pdma->window = ida_alloc_max(&windows, NR_WINDOWS - 1, GFP_KERNEL);
+	return min(p2pdma->window, 0);
+}
+
+void p2pdma_mmap_destroy(struct pci_p2pdma *p2pdma)
+{
+	ida_free(&windows, p2pdma->window);
+}
+
+/* Of a closed provider: tear down what user space has mapped. */
+void p2pdma_mmap_close(struct pci_p2pdma *p2pdma)
+{
+	unmap_mapping_pages(iomem_get_mapping(), window_start(p2pdma),
+			    WINDOW_PAGES, true);
+	release_withheld(p2pdma, false);
 }

@@ -3,14 +3,21 @@
  * PCI peer-to-peer DMA: a provider's pool
  *
  * All ranges of a provider are chunks of one genalloc pool, whose bits are
- * pages. What it counts as allocated are the provider's users.
+ * pages. What it counts as allocated are the provider's users. Where in a
+ * range there is space p2pdma_buddy.c says.
+ *
+ * ->zone_device_data of a page tells what begins there:
+ *	a page count		a run that a kernel caller has allocated
+ *	P2PDMA_USER_PAGE	a page of a user mapping
+ *	NULL			nothing, or see p2pdma_buddy.c
  *
  * Laws:
- * - A kernel caller's allocation is freed whole: the page count is kept in
- *   zone_device_data of its first page, and whoever swaps it for zero owns
- *   the right to free.
+ * - A kernel caller's allocation is freed whole: whoever swaps the page count
+ *   for NULL owns the right to free.
  * - A page in a user mapping is freed by its last put_page(), alone.
- * - Nothing is allocated but under RCU, with ->retired looked at before. So a
+ * - A page is in a free block only while genalloc counts it as free. So what
+ *   the buddy system finds genalloc can mark.
+ * - Nothing is allocated but under RCU, with ->closed looked at before. So a
  *   grace period after that was set, what is allocated only becomes less.
  * - Nothing is freed but under RCU. So a grace period after nothing is
  *   allocated any more, nobody is in the pool.
@@ -18,33 +25,34 @@
 
 #include <linux/bitmap.h>
 #include <linux/compiler.h>
-#include <linux/delay.h>
 #include <linux/genalloc.h>
-#include <linux/jiffies.h>
-#include <linux/list.h>
+#include <linux/minmax.h>
 #include <linux/mm.h>
-#include <linux/overflow.h>
 #include <linux/pci.h>
 #include <linux/pci-p2pdma.h>
 #include <linux/rculist.h>
 #include <linux/scatterlist.h>
-#include <linux/slab.h>
+#include <linux/sched.h>
+#include <linux/wait.h>
 
 #include "p2pdma.h"
-#include "p2pdma_space.h"
 
-/* A look at a pool may take long: so many runs between two breaths. */
-#define RUNS_AT_A_TIME 4096
+/* More pages than any run has */
+#define P2PDMA_USER_PAGE	((void *)LONG_MAX)
 
-/*
- * Where a look can't be interrupted, the longest of so many will do, or what
- * the indices know of.
- */
-#define RUNS_ENOUGH (2 * RUNS_AT_A_TIME)
+/* genalloc's algorithm: the first of @nr pages, or @size if there are none */
+unsigned long p2pdma_pool_find(unsigned long *map, unsigned long size,
+			       unsigned long start, unsigned int nr, void *data,
+			       struct gen_pool *pool, unsigned long start_addr)
+{
+	struct page *first = virt_to_page((void *)start_addr);
+
+	return p2pdma_buddy_alloc(&p2pdma_to_range(first->pgmap)->buddy, nr);
+}
 
 /* The chunk that @addr is in, or NULL; under rcu_read_lock() */
-static struct gen_pool_chunk *chunk_of(struct pci_p2pdma *p2pdma,
-				       unsigned long addr)
+static __always_inline struct gen_pool_chunk *
+chunk_of(struct pci_p2pdma *p2pdma, unsigned long addr)
 {
 	struct gen_pool_chunk *chunk;
 
@@ -56,35 +64,19 @@ static struct gen_pool_chunk *chunk_of(struct pci_p2pdma *p2pdma,
 
 /* Allocating and freeing; what follows is under rcu_read_lock() */
 
-static void settle(struct pci_p2pdma *p2pdma, unsigned long addr,
-		   size_t nr_pages)
-{
-	struct gen_pool_chunk *chunk = chunk_of(p2pdma, addr);
-	struct p2pdma_range *range = chunk->owner;
-
-	p2pdma_space_settle(range->space, chunk->bits,
-			    (addr - chunk->start_addr) >> PAGE_SHIFT, nr_pages);
-}
-
 static __always_inline unsigned long pages_alloc(struct pci_p2pdma *p2pdma,
 						 size_t size)
 {
-	unsigned long addr;
-
 	/* genalloc's algorithms are told the number of pages as an int. */
-	if (READ_ONCE(p2pdma->retired) ||
+	if (READ_ONCE(p2pdma->closed) ||
 	    unlikely(size > (size_t)INT_MAX << PAGE_SHIFT))
 		return 0;
-	addr = gen_pool_alloc(p2pdma->pool, size);
-	if (addr && unlikely(PFN_UP(size) >= P2PDMA_SPACE_WORD_PAGES))
-		settle(p2pdma, addr, PFN_UP(size));
-	return addr;
+	return gen_pool_alloc(p2pdma->pool, size);
 }
 
 /*
- * gen_pool_free() of one page, in a chunk that is known: it would look for the
- * chunk once more, and for the part of each word that is to be cleared.
- * test_and_clear_bit() is the full barrier that p2pdma_space.c wants.
+ * gen_pool_free() of one page, in a chunk that is known: it would look for that
+ * once more, and for the bits of each word that are to be cleared.
  */
 static __always_inline void page_free(struct gen_pool_chunk *chunk,
 				      unsigned long page)
@@ -96,16 +88,18 @@ static __always_inline void page_free(struct gen_pool_chunk *chunk,
 
 static __always_inline void
 pages_free(struct pci_p2pdma *p2pdma, struct gen_pool_chunk *chunk,
-	   unsigned long addr, size_t size)
+	   unsigned long addr, unsigned long nr)
 {
 	unsigned long page = (addr - chunk->start_addr) >> PAGE_SHIFT;
 	struct p2pdma_range *range = chunk->owner;
 
-	if (likely(PFN_UP(size) == 1))
+	if (likely(nr == 1))
 		page_free(chunk, page);
 	else
-		gen_pool_free(p2pdma->pool, addr, size);
-	p2pdma_space_freed(range->space, chunk->bits, page, PFN_UP(size));
+		gen_pool_free(p2pdma->pool, addr, nr << PAGE_SHIFT);
+	p2pdma_buddy_free(&range->buddy, page, nr);
+	if (unlikely(READ_ONCE(p2pdma->closed)))
+		wake_up_all(&p2pdma->waiters);
 }
 
 static void *run_alloc(struct pci_p2pdma *p2pdma, size_t size)
@@ -113,39 +107,24 @@ static void *run_alloc(struct pci_p2pdma *p2pdma, size_t size)
 	unsigned long addr = pages_alloc(p2pdma, size);
 
 	if (addr)
-		virt_to_page((void *)addr)->zone_device_data =
-			(void *)PFN_UP(size);
+		WRITE_ONCE(virt_to_page((void *)addr)->zone_device_data,
+			   (void *)PFN_UP(size));
 	return (void *)addr;
 }
 
-/* Is this what has been allocated? Then the right to free it is the caller's. */
-static __always_inline bool run_claim(struct gen_pool_chunk *chunk,
-				      unsigned long addr, size_t size)
-{
-	unsigned long page = (addr - chunk->start_addr) >> PAGE_SHIFT;
-	struct p2pdma_range *range = chunk->owner;
-	void *expected = (void *)PFN_UP(size);
-
-	return expected && PAGE_ALIGNED(addr) &&
-	       try_cmpxchg(&range->pages[page].zone_device_data, &expected,
-			   NULL);
-}
-
-/* Not by chunk_of(): to know that there is a chunk saves a test each time. */
+/* False if this isn't a run, whole */
 static __always_inline bool run_free(struct pci_p2pdma *p2pdma,
 				     unsigned long addr, size_t size)
 {
-	struct gen_pool_chunk *chunk;
+	struct gen_pool_chunk *chunk = chunk_of(p2pdma, addr);
+	void *expected = (void *)PFN_UP(size);
 
-	list_for_each_entry_rcu(chunk, &p2pdma->pool->chunks, next_chunk) {
-		if (addr < chunk->start_addr || addr > chunk->end_addr)
-			continue;
-		if (!run_claim(chunk, addr, size))
-			return false;
-		pages_free(p2pdma, chunk, addr, size);
-		return true;
-	}
-	return false;
+	if (!chunk || !expected || !PAGE_ALIGNED(addr) ||
+	    !try_cmpxchg(&virt_to_page((void *)addr)->zone_device_data,
+			 &expected, NULL))
+		return false;
+	pages_free(p2pdma, chunk, addr, PFN_UP(size));
+	return true;
 }
 
 /**
@@ -153,7 +132,8 @@ static __always_inline bool run_free(struct pci_p2pdma *p2pdma,
  * @pdev: the provider
  * @size: bytes; rounded up to whole pages
  *
- * The memory is contiguous, and is not zeroed.
+ * The memory is contiguous, and is not zeroed. It is naturally aligned: the
+ * first page's number in the range is a multiple of the next power of two.
  *
  * Context: Any but NMI.
  * Return: kernel virtual address, page aligned; NULL if @size is 0, there is
@@ -212,32 +192,6 @@ pci_bus_addr_t p2pdma_pool_virt_to_bus(struct pci_p2pdma *p2pdma, void *addr)
 	return bus == (phys_addr_t)-1 ? 0 : bus;
 }
 
-/* For user mappings, page by page; not zeroed yet */
-void *p2pdma_pool_alloc_pages(struct pci_p2pdma *p2pdma, size_t nr_pages)
-{
-	unsigned long addr;
-	size_t size;
-
-	if (check_mul_overflow(nr_pages, PAGE_SIZE, &size))
-		return NULL;
-	rcu_read_lock();
-	addr = pages_alloc(p2pdma, size);
-	rcu_read_unlock();
-	return (void *)addr;
-}
-
-/* Any context: also the last put_page() of one of them */
-void p2pdma_pool_free_pages(struct pci_p2pdma *p2pdma, void *addr,
-			    size_t nr_pages)
-{
-	unsigned long start = (unsigned long)addr;
-
-	rcu_read_lock();
-	pages_free(p2pdma, chunk_of(p2pdma, start), start,
-		   nr_pages * PAGE_SIZE);
-	rcu_read_unlock();
-}
-
 /* What is free, and what isn't */
 
 size_t p2pdma_pool_in_use(struct pci_p2pdma *p2pdma)
@@ -245,197 +199,235 @@ size_t p2pdma_pool_in_use(struct pci_p2pdma *p2pdma)
 	return gen_pool_size(p2pdma->pool) - gen_pool_avail(p2pdma->pool);
 }
 
-/*
- * Looks at a part of a chunk, from @runs->next on. Returns false when there is
- * no more to look at.
- */
-static bool look_for_runs(struct gen_pool_chunk *chunk,
-			  struct p2pdma_free_runs *runs)
+/* Physical address of the first page that is allocated, for people to read */
+u64 p2pdma_pool_first_used(struct pci_p2pdma *p2pdma)
 {
-	unsigned long end = (chunk->end_addr - chunk->start_addr + 1) >>
-			    PAGE_SHIFT;
-	unsigned int i;
+	struct gen_pool_chunk *chunk;
 
-	for (i = 0; i < RUNS_AT_A_TIME && runs->longest < runs->wanted; i++) {
-		unsigned long first;
+	list_for_each_entry_rcu(chunk, &p2pdma->pool->chunks, next_chunk,
+				true) {
+		unsigned long nr = (chunk->end_addr - chunk->start_addr + 1) >>
+				   PAGE_SHIFT;
+		/* Others go on allocating and freeing. */
+		unsigned long page = data_race(find_first_bit(chunk->bits, nr));
 
-		/* Others go on allocating: the answer is of the moment. */
-		first = data_race(find_next_zero_bit(chunk->bits, end,
-						     runs->next));
-		if (first >= end)
-			return false;
-		/* Likewise */
-		runs->next = data_race(find_next_bit(chunk->bits, end, first));
-		runs->longest = max(runs->longest, runs->next - first);
-		runs->count++;
+		if (page < nr)
+			return __pa(chunk->start_addr) + (page << PAGE_SHIFT);
 	}
-	return runs->longest < runs->wanted;
+	return 0;
 }
 
-/* All runs there are, of a provider that can't go away; may sleep. */
-struct p2pdma_free_runs p2pdma_pool_free_runs(struct pci_p2pdma *p2pdma)
+/* In pages; of a provider that can't go away */
+unsigned long p2pdma_pool_largest(struct pci_p2pdma *p2pdma)
 {
-	struct p2pdma_free_runs runs = { .wanted = ULONG_MAX };
 	struct gen_pool_chunk *chunk;
+	unsigned long largest = 0;
 
 	/* "true": chunks are only ever added. */
-	list_for_each_entry_rcu(chunk, &p2pdma->pool->chunks, next_chunk, true) {
-		runs.next = 0;
-		while (look_for_runs(chunk, &runs))
-			cond_resched();
-	}
-	return runs;
-}
-
-/* The indices tell at once, but of no run of more than a block. */
-static unsigned long promised_run(struct pci_p2pdma *p2pdma)
-{
-	struct gen_pool_chunk *chunk;
-	unsigned long longest = 0;
-
-	list_for_each_entry_rcu(chunk, &p2pdma->pool->chunks, next_chunk) {
+	list_for_each_entry_rcu(chunk, &p2pdma->pool->chunks, next_chunk,
+				true) {
 		struct p2pdma_range *range = chunk->owner;
 
-		longest = max_t(unsigned long, longest,
-				p2pdma_space_promise(range->space));
+		largest = max(largest, p2pdma_buddy_largest(&range->buddy));
 	}
-	return longest;
+	return largest;
 }
 
-/* Pages in a long run, at most @wanted; under rcu_read_lock() */
-static unsigned long long_run(struct pci_p2pdma *p2pdma, unsigned long wanted)
+/* Number of free blocks; likewise */
+unsigned long p2pdma_pool_pieces(struct pci_p2pdma *p2pdma)
 {
-	struct p2pdma_free_runs runs = { .wanted = wanted };
 	struct gen_pool_chunk *chunk;
+	unsigned long pieces = 0;
 
-	list_for_each_entry_rcu(chunk, &p2pdma->pool->chunks, next_chunk) {
-		runs.next = 0;
-		while (look_for_runs(chunk, &runs))
-			if (runs.count >= RUNS_ENOUGH)
-				return min(max(runs.longest,
-					       promised_run(p2pdma)), wanted);
+	list_for_each_entry_rcu(chunk, &p2pdma->pool->chunks, next_chunk,
+				true) {
+		struct p2pdma_range *range = chunk->owner;
+
+		pieces += p2pdma_buddy_blocks(&range->buddy);
 	}
-	return min(runs.longest, wanted);
+	return pieces;
 }
 
 /* Allocating in pieces */
 
-struct p2pdma_extent {
-	struct list_head node;
-	void *addr;
-	u32 length;
+/* A list of runs: in ->private of each one's first page is the next one */
+struct pieces {
+	struct page *first, *last;
+	unsigned int nr;
 };
 
-/*
- * The longest piece that is found, at most @length bytes. The search is not
- * atomic with the allocation: returns -EAGAIN if another one came in between,
- * or is about to give back what the search has seen.
- */
-static int extent_fill(struct p2pdma_extent *extent, struct pci_p2pdma *p2pdma,
-		       u32 length)
+static unsigned long pages_of(const struct page *piece)
 {
-	unsigned long nr_pages;
+	return (unsigned long)piece->zone_device_data;
+}
 
-	extent->length = length;
-	extent->addr = run_alloc(p2pdma, length);
-	if (extent->addr)
-		return 0;
-	if (READ_ONCE(p2pdma->retired))
-		return -ENODEV;
+static void pieces_free(struct pci_dev *pdev, const struct pieces *pieces)
+{
+	struct page *piece, *next = pieces->first;
+	unsigned int i;
 
-	/* Marked by one who will give it back, if it isn't allocated either */
-	nr_pages = long_run(p2pdma, PFN_UP((u64)length));
-	if (!nr_pages)
-		return gen_pool_avail(p2pdma->pool) ? -EAGAIN : -ENOMEM;
-	extent->length = min_t(u64, length, (u64)nr_pages << PAGE_SHIFT);
-	extent->addr = run_alloc(p2pdma, extent->length);
-	return extent->addr ? 0 : -EAGAIN;
+	for (i = 0; i < pieces->nr; i++) {
+		piece = next;
+		next = (struct page *)page_private(piece);
+		pci_free_p2pmem(pdev, page_to_virt(piece),
+				pages_of(piece) << PAGE_SHIFT);
+	}
+}
+
+/*
+ * The largest piece of at most @left pages, if there are so many in all. More
+ * than @most isn't looked for: there was none a moment ago.
+ */
+static struct page *piece_alloc(struct pci_p2pdma *p2pdma, unsigned long left,
+				unsigned long most)
+{
+	unsigned long nr = min(left, most);
+	void *addr;
+
+	if (gen_pool_avail(p2pdma->pool) >> PAGE_SHIFT < left)
+		return NULL;
+	/* While others take what was the largest, there is less each time. */
+	while (!(addr = run_alloc(p2pdma, nr << PAGE_SHIFT))) {
+		nr = min(nr, p2pdma_pool_largest(p2pdma));
+		if (!nr || READ_ONCE(p2pdma->closed))
+			return NULL;
+	}
+	return virt_to_page(addr);
 }
 
 /* The provider is there for sure only while something of it is allocated. */
-static struct p2pdma_extent *extent_alloc(struct pci_dev *pdev, u32 length)
+static int pieces_alloc(struct pci_dev *pdev, struct pieces *pieces,
+			unsigned long nr)
 {
-	struct p2pdma_extent *extent;
+	unsigned long most = nr;
 	struct pci_p2pdma *p2pdma;
-	unsigned long patience;
-	int error;
+	struct page *piece;
+	int error = 0;
 
-	extent = kmalloc(sizeof(*extent), GFP_KERNEL);
-	if (!extent)
-		return ERR_PTR(-ENOMEM);
-	patience = jiffies + HZ;
-	do {
+	for (; nr; nr -= most) {
 		rcu_read_lock();
 		p2pdma = rcu_dereference(pdev->p2pdma);
-		error = p2pdma ? extent_fill(extent, p2pdma, length) : -ENODEV;
+		piece = p2pdma ? piece_alloc(p2pdma, nr, most) : NULL;
+		if (!piece)
+			error = p2pdma && !READ_ONCE(p2pdma->closed) ?
+				-ENOMEM : -ENODEV;
 		rcu_read_unlock();
-		if (!error)
-			return extent;
-		/* Whoever is in the way may need this processor. */
-		if (error == -EAGAIN)
-			usleep_range(10, 100);
-	} while (error == -EAGAIN && time_before(jiffies, patience));
-	kfree(extent);
-	return ERR_PTR(error == -EAGAIN ? -ENOMEM : error);
-}
-
-static void extents_free(struct pci_dev *pdev, struct list_head *extents)
-{
-	struct p2pdma_extent *extent, *next;
-
-	list_for_each_entry_safe(extent, next, extents, node) {
-		pci_free_p2pmem(pdev, extent->addr, extent->length);
-		kfree(extent);
-	}
-}
-
-/*
- * Returns their number, or a negative errno and no extent. What is longer than
- * the one before isn't looked for: most often it would have been found then.
- */
-static int extents_alloc(struct pci_dev *pdev, struct list_head *extents,
-			 u32 length)
-{
-	struct p2pdma_extent *extent;
-	u32 longest = length;
-	int nr = 0;
-
-	for (; length; length -= extent->length, nr++) {
+		if (!piece)
+			return error;
+		if (pieces->nr++)
+			set_page_private(pieces->last, (unsigned long)piece);
+		else
+			pieces->first = piece;
+		pieces->last = piece;
+		most = pages_of(piece);
 		cond_resched();
-		extent = extent_alloc(pdev, min(length, longest));
-		if (IS_ERR(extent)) {
-			extents_free(pdev, extents);
-			return PTR_ERR(extent);
-		}
-		list_add_tail(&extent->node, extents);
-		longest = extent->length;
 	}
-	return nr;
+	return 0;
 }
 
 int p2pdma_pool_alloc_sgl(struct pci_dev *pdev, struct scatterlist **sgl,
 			  unsigned int *nents, u32 length)
 {
-	struct p2pdma_extent *extent, *next;
+	struct pieces pieces = {};
 	struct scatterlist *sg;
 	struct sg_table table;
-	LIST_HEAD(extents);
-	int nr;
+	struct page *piece;
+	unsigned int i;
+	int error;
 
-	nr = extents_alloc(pdev, &extents, length);
-	if (nr < 0)
-		return nr;
-	if (sg_alloc_table(&table, nr, GFP_KERNEL)) {
-		extents_free(pdev, &extents);
-		return -ENOMEM;
+	error = pieces_alloc(pdev, &pieces, PFN_UP((u64)length));
+	if (!error)
+		error = sg_alloc_table(&table, pieces.nr, GFP_KERNEL);
+	if (error) {
+		pieces_free(pdev, &pieces);
+		return error;
 	}
-	sg = table.sgl;
-	list_for_each_entry_safe(extent, next, &extents, node) {
-		sg_set_page(sg, virt_to_page(extent->addr), extent->length, 0);
-		sg = sg_next(sg);
-		kfree(extent);
+	piece = pieces.first;
+	for_each_sgtable_sg(&table, sg, i) {
+		sg_set_page(sg, piece,
+			    min_t(u64, length, (u64)pages_of(piece) << PAGE_SHIFT),
+			    0);
+		length -= sg->length;
+		piece = (struct page *)page_private(piece);
 	}
 	*sgl = table.sgl;
-	*nents = nr;
+	*nents = pieces.nr;
 	return 0;
+}
+
+/* User pages */
+
+/*
+ * The last put_page(), in any context, or before anybody has mapped it. If the
+ * last reference was dropped by somebody who had none, of memory that a kernel
+ * caller has, nothing is freed.
+ */
+void p2pdma_pool_free_page(struct pci_p2pdma *p2pdma, struct page *page)
+{
+	unsigned long addr = (unsigned long)page_to_virt(page);
+
+	if (WARN_ONCE(page->zone_device_data != P2PDMA_USER_PAGE,
+		      "%s: P2PDMA: a page at %#lx is put that nobody has mapped\n",
+		      pci_name(p2pdma->pdev), addr))
+		return;
+	WRITE_ONCE(page->zone_device_data, NULL);
+	rcu_read_lock();
+	atomic_long_dec(&p2pdma->nr_user_pages);
+	pages_free(p2pdma, chunk_of(p2pdma, addr), addr, 1);
+	rcu_read_unlock();
+}
+
+/* All that are chained, from @page on */
+void p2pdma_pool_free_pages(struct pci_p2pdma *p2pdma, struct page *page)
+{
+	while (page) {
+		struct page *next = p2pdma_next_page(page);
+
+		p2pdma_pool_free_page(p2pdma, page);
+		page = next;
+	}
+}
+
+/* Makes user pages of a piece, and chains them. */
+static void piece_to_pages(struct pci_p2pdma *p2pdma, struct page *piece,
+			   struct page *next)
+{
+	unsigned long nr = pages_of(piece), i;
+
+	atomic_long_add(nr, &p2pdma->nr_user_pages);
+	for (i = 0; i < nr; i++) {
+		WRITE_ONCE(piece[i].zone_device_data, P2PDMA_USER_PAGE);
+		set_page_private(&piece[i], (unsigned long)
+				 (i < nr - 1 ? &piece[i + 1] : next));
+	}
+}
+
+/*
+ * @nr pages, not zeroed yet, from wherever there are any, as a chain. NULL if
+ * there are fewer. Of a provider that can't go away; may sleep.
+ */
+struct page *p2pdma_pool_alloc_pages(struct pci_p2pdma *p2pdma,
+				     unsigned long nr)
+{
+	unsigned long most = p2pdma_pool_largest(p2pdma);
+	struct page *first = NULL, *piece;
+
+	while (nr && most) {
+		rcu_read_lock();
+		piece = piece_alloc(p2pdma, nr, most);
+		if (piece) {
+			most = pages_of(piece);
+			nr -= most;
+			piece_to_pages(p2pdma, piece, first);
+			first = piece;
+		}
+		rcu_read_unlock();
+		if (!piece)
+			break;
+		cond_resched();
+	}
+	if (!nr)
+		return first;
+	p2pdma_pool_free_pages(p2pdma, first);
+	return NULL;
 }

@@ -7,71 +7,64 @@
  * added, and ends with the devres of the driver that added it.
  *
  * A range is added whole or not at all. The provider ends when nothing of it
- * is allocated: see "Waiting" in p2pdma.h.
+ * is allocated: see p2pdma_quiesce.c.
  */
 
 #define dev_fmt(fmt) "P2PDMA: " fmt
 
-#include <linux/delay.h>
 #include <linux/device.h>
 #include <linux/genalloc.h>
-#include <linux/init.h>
-#include <linux/jiffies.h>
 #include <linux/memremap.h>
 #include <linux/mm.h>
 #include <linux/mutex.h>
-#include <linux/notifier.h>
 #include <linux/pci.h>
+#include <linux/pm_runtime.h>
 #include <linux/rculist.h>
 #include <linux/sizes.h>
 #include <linux/slab.h>
 
 #include "p2pdma.h"
-#include "p2pdma_space.h"
-
-/* How long unbind waits before it says what it waits for */
-#define P2PDMA_PATIENCE (5 * HZ)
 
 LIST_HEAD(p2pdma_providers);
 static DEFINE_MUTEX(p2pdma_mutex);
+
+/* Of all providers, and those that are being added or are about to go */
+static LIST_HEAD(p2pdma_ranges);
 
 /* Ranges */
 
 /* The last put_page() of a page that was in a user mapping; any context */
 static void p2pdma_page_free(struct page *page)
 {
-	p2pdma_pool_free_pages(p2pdma_to_range(page->pgmap)->p2pdma,
-			       page_to_virt(page), 1);
+	p2pdma_pool_free_page(p2pdma_to_range(page->pgmap)->p2pdma, page);
 }
 
 const struct dev_pagemap_ops p2pdma_pgmap_ops = {
 	.page_free = p2pdma_page_free,
 };
 
-static void range_destroy(struct p2pdma_range *range)
+static bool range_overlaps(const struct range *wanted)
 {
-	memunmap_pages(&range->pgmap);
-	p2pdma_space_destroy(range->space);
-	kfree(range);
+	struct p2pdma_range *range;
+
+	lockdep_assert_held(&p2pdma_mutex);
+	list_for_each_entry(range, &p2pdma_ranges, node)
+		if (wanted->start <= range->pgmap.range.end &&
+		    range->pgmap.range.start <= wanted->end)
+			return true;
+	return false;
 }
 
-static struct p2pdma_range *range_create(struct pci_p2pdma *p2pdma, int bar,
+/* In the list first: it keeps others off while there are no pages yet. */
+static struct p2pdma_range *range_create(struct pci_dev *pdev, int bar,
 					 u64 size, u64 offset)
 {
-	struct pci_dev *pdev = p2pdma->pdev;
 	struct p2pdma_range *range;
-	void *addr;
+	int error = 0;
 
 	range = kzalloc(sizeof(*range), GFP_KERNEL);
 	if (!range)
 		return ERR_PTR(-ENOMEM);
-	range->space = p2pdma_space_create(size >> PAGE_SHIFT);
-	if (!range->space) {
-		addr = ERR_PTR(-ENOMEM);
-		goto free_range;
-	}
-
-	range->p2pdma = p2pdma;
 	range->bus_offset = pci_bus_address(pdev, bar) -
 			    pci_resource_start(pdev, bar);
 	range->pgmap.type = MEMORY_DEVICE_PCI_P2PDMA;
@@ -81,44 +74,66 @@ static struct p2pdma_range *range_create(struct pci_p2pdma *p2pdma, int bar,
 	range->pgmap.range.start = pci_resource_start(pdev, bar) + offset;
 	range->pgmap.range.end = range->pgmap.range.start + size - 1;
 
-	addr = memremap_pages(&range->pgmap, dev_to_node(&pdev->dev));
-	if (IS_ERR(addr))
-		goto destroy_space;
-	range->pages = virt_to_page(addr);
+	mutex_lock(&p2pdma_mutex);
+	if (range_overlaps(&range->pgmap.range))
+		error = -EEXIST;
+	else
+		list_add_tail(&range->node, &p2pdma_ranges);
+	mutex_unlock(&p2pdma_mutex);
+	if (error) {
+		kfree(range);
+		return ERR_PTR(error);
+	}
 	return range;
+}
 
-destroy_space:
-	p2pdma_space_destroy(range->space);
-free_range:
+static int range_make_pages(struct p2pdma_range *range, struct pci_dev *pdev)
+{
+	void *addr = memremap_pages(&range->pgmap, dev_to_node(&pdev->dev));
+	int error;
+
+	if (IS_ERR(addr))
+		return PTR_ERR(addr);
+	error = p2pdma_buddy_init(&range->buddy, virt_to_page(addr),
+				  PHYS_PFN(range_len(&range->pgmap.range)));
+	if (error)
+		memunmap_pages(&range->pgmap);
+	return error;
+}
+
+static void range_destroy(struct p2pdma_range *range)
+{
+	mutex_lock(&p2pdma_mutex);
+	list_del(&range->node);
+	mutex_unlock(&p2pdma_mutex);
+	p2pdma_buddy_destroy(&range->buddy);
 	kfree(range);
-	return ERR_CAST(addr);
 }
 
 /* The last step of adding a range: a chunk can't be taken out of a pool. */
-static int range_offer(struct p2pdma_range *range)
+static int range_offer(struct p2pdma_range *range, struct pci_p2pdma *p2pdma)
 {
-	struct pci_p2pdma *p2pdma = range->p2pdma;
 	u64 start = range->pgmap.range.start;
-	u64 size = range_len(&range->pgmap.range);
-	u64 last_phys = start + size - 1;
+	u64 last_phys = range->pgmap.range.end;
 	u64 old_last_bus = p2pdma->last_bus_addr;
 	u64 old_last_phys = p2pdma->last_phys_addr;
 	int error;
 
+	range->p2pdma = p2pdma;
 	/* Before the first page of it can be mapped */
 	WRITE_ONCE(p2pdma->last_bus_addr,
 		   max(old_last_bus, last_phys + range->bus_offset));
 	WRITE_ONCE(p2pdma->last_phys_addr, max(old_last_phys, last_phys));
 	error = gen_pool_add_owner(p2pdma->pool, (unsigned long)__va(start),
-				   start + range->bus_offset, size,
+				   start + range->bus_offset,
+				   range_len(&range->pgmap.range),
 				   dev_to_node(&p2pdma->pdev->dev), range);
 	if (error) {
 		WRITE_ONCE(p2pdma->last_bus_addr, old_last_bus);
 		WRITE_ONCE(p2pdma->last_phys_addr, old_last_phys);
-		return error;
+		range->p2pdma = NULL;
 	}
-	list_add_tail(&range->node, &p2pdma->ranges);
-	return 0;
+	return error;
 }
 
 /* Providers */
@@ -131,109 +146,67 @@ static struct pci_p2pdma *provider_create(struct pci_dev *pdev)
 	if (!p2pdma)
 		return NULL;
 	p2pdma->pdev = pdev;
-	INIT_LIST_HEAD(&p2pdma->ranges);
+	p2pdma_init_closing(p2pdma);
 	p2pdma->pool = gen_pool_create(PAGE_SHIFT, dev_to_node(&pdev->dev));
-	if (!p2pdma->pool) {
-		kfree(p2pdma);
-		return NULL;
-	}
-	gen_pool_set_algo(p2pdma->pool, p2pdma_space_find, NULL);
+	if (!p2pdma->pool)
+		goto free_provider;
+	if (p2pdma_mmap_create(p2pdma))
+		goto destroy_pool;
+	gen_pool_set_algo(p2pdma->pool, p2pdma_pool_find, NULL);
 	return p2pdma;
+
+destroy_pool:
+	gen_pool_destroy(p2pdma->pool);
+free_provider:
+	kfree(p2pdma);
+	return NULL;
+}
+
+static struct p2pdma_range *range_of(struct pci_p2pdma *p2pdma)
+{
+	struct p2pdma_range *range, *found = NULL;
+
+	mutex_lock(&p2pdma_mutex);
+	list_for_each_entry(range, &p2pdma_ranges, node)
+		if (range->p2pdma == p2pdma)
+			found = range;
+	mutex_unlock(&p2pdma_mutex);
+	return found;
 }
 
 /* Nobody uses the provider any more, or nobody ever could. */
 static void provider_destroy(struct pci_p2pdma *p2pdma)
 {
-	struct p2pdma_range *range, *next;
-
+	p2pdma_mmap_destroy(p2pdma);
 	gen_pool_destroy(p2pdma->pool);
-	list_for_each_entry_safe_reverse(range, next, &p2pdma->ranges, node)
-		range_destroy(range);
 	kfree(p2pdma);
 }
-
-static void unmap_users(struct pci_p2pdma *p2pdma)
-{
-	struct p2pdma_range *range;
-
-	list_for_each_entry(range, &p2pdma->ranges, node)
-		p2pdma_mmap_unmap(range);
-}
-
-/*
- * A mapping is found only after mmap() has returned from here, so one that
- * was made meanwhile may have been missed: look again.
- */
-static void wait_for_users(struct pci_p2pdma *p2pdma)
-{
-	unsigned long patience = jiffies + P2PDMA_PATIENCE;
-	bool told = false;
-	size_t left;
-
-	/* After this, allocators that missed ->retired are done. */
-	synchronize_rcu();
-	for (unmap_users(p2pdma); (left = p2pdma_pool_in_use(p2pdma));
-	     unmap_users(p2pdma)) {
-		if (!told && time_after(jiffies, patience)) {
-			pci_info(p2pdma->pdev,
-				 "waiting for the users of %zu bytes of peer-to-peer memory\n",
-				 left);
-			told = true;
-		}
-		msleep(20);
-	}
-}
-
-/*
- * Before the driver's remove function, which may turn the device off: devres
- * comes after it.
- */
-static int provider_notify(struct notifier_block *nb, unsigned long action,
-			   void *data)
-{
-	struct pci_p2pdma *p2pdma;
-
-	if (action != BUS_NOTIFY_UNBIND_DRIVER)
-		return NOTIFY_DONE;
-	device_lock_assert(data);
-	/* "1": the driver's devres, which frees it, is yet to come. */
-	p2pdma = rcu_dereference_protected(to_pci_dev(data)->p2pdma, 1);
-	if (!p2pdma)
-		return NOTIFY_OK;
-	WRITE_ONCE(p2pdma->retired, true);
-	mutex_lock(&p2pdma_mutex);
-	unmap_users(p2pdma);
-	mutex_unlock(&p2pdma_mutex);
-	return NOTIFY_OK;
-}
-
-static struct notifier_block provider_nb = {
-	.notifier_call = provider_notify,
-};
-
-static int __init p2pdma_provider_init(void)
-{
-	return bus_register_notifier(&pci_bus_type, &provider_nb);
-}
-postcore_initcall_sync(p2pdma_provider_init);
 
 /* devres: the provider's driver is being unbound */
 static void provider_retire(void *data)
 {
 	struct pci_p2pdma *p2pdma = data;
 	struct pci_dev *pdev = p2pdma->pdev;
+	struct p2pdma_range *range;
 
-	WRITE_ONCE(p2pdma->retired, true);
+	/* Most often it was, before the driver's remove function. */
+	p2pdma_close_for_unbind(p2pdma);
 	mutex_lock(&p2pdma_mutex);
 	list_del_rcu(&p2pdma->node);
 	mutex_unlock(&p2pdma_mutex);
 	p2pdma_sysfs_remove(pdev);
-	wait_for_users(p2pdma);
+	p2pdma_wait_for_all(p2pdma);
 
 	RCU_INIT_POINTER(pdev->p2pdma, NULL);
+	p2pdma_end_closing(p2pdma);
 	/* Wait for readers of pdev->p2pdma and for frees still in the pool. */
 	synchronize_rcu();
+	while ((range = range_of(p2pdma))) {
+		memunmap_pages(&range->pgmap);
+		range_destroy(range);
+	}
 	provider_destroy(p2pdma);
+	pm_runtime_put(&pdev->dev);
 }
 
 /* Make a provider with its first range known to everybody, or to nobody. */
@@ -250,9 +223,32 @@ static int provider_announce(struct pci_p2pdma *p2pdma)
 		p2pdma_sysfs_remove(pdev);
 		return error;
 	}
+	/* Others don't know when it sleeps: it stays awake. */
+	pm_runtime_get_noresume(&pdev->dev);
 	list_add_tail_rcu(&p2pdma->node, &p2pdma_providers);
 	rcu_assign_pointer(pdev->p2pdma, p2pdma);
 	return 0;
+}
+
+/* Of a range that has pages: gives it to the provider, or makes that. */
+static int provider_extend(struct pci_dev *pdev, struct p2pdma_range *range)
+{
+	struct pci_p2pdma *p2pdma;
+	int error;
+
+	lockdep_assert_held(&p2pdma_mutex);
+	p2pdma = rcu_dereference_protected(pdev->p2pdma,
+					   lockdep_is_held(&p2pdma_mutex));
+	if (p2pdma)
+		return range_offer(range, p2pdma);
+
+	p2pdma = provider_create(pdev);
+	if (!p2pdma)
+		return -ENOMEM;
+	error = range_offer(range, p2pdma) ?: provider_announce(p2pdma);
+	if (error)
+		provider_destroy(p2pdma);
+	return error;
 }
 
 /* Adding ranges */
@@ -294,88 +290,33 @@ static int range_check(struct pci_dev *pdev, int bar, u64 *size, u64 offset)
 	return 0;
 }
 
-static bool range_overlaps(struct pci_p2pdma *p2pdma, u64 start, u64 size)
-{
-	struct p2pdma_range *range;
-
-	lockdep_assert_held(&p2pdma_mutex);
-	list_for_each_entry(range, &p2pdma->ranges, node)
-		if (start <= range->pgmap.range.end &&
-		    range->pgmap.range.start <= start + size - 1)
-			return true;
-	return false;
-}
-
-static int add_first_range(struct pci_dev *pdev, int bar, u64 size, u64 offset)
-{
-	struct p2pdma_range *range;
-	struct pci_p2pdma *p2pdma;
-	int error;
-
-	p2pdma = provider_create(pdev);
-	if (!p2pdma)
-		return -ENOMEM;
-	range = range_create(p2pdma, bar, size, offset);
-	if (IS_ERR(range)) {
-		error = PTR_ERR(range);
-		goto destroy_provider;
-	}
-	error = range_offer(range);
-	if (error) {
-		range_destroy(range);
-		goto destroy_provider;
-	}
-	error = provider_announce(p2pdma);
-	if (error)
-		goto destroy_provider;
-	return 0;
-
-destroy_provider:
-	provider_destroy(p2pdma);
-	return error;
-}
-
-static int add_further_range(struct pci_p2pdma *p2pdma, int bar, u64 size,
-			     u64 offset)
-{
-	u64 start = pci_resource_start(p2pdma->pdev, bar) + offset;
-	struct p2pdma_range *range;
-	int error;
-
-	if (range_overlaps(p2pdma, start, size))
-		return -EEXIST;
-	range = range_create(p2pdma, bar, size, offset);
-	if (IS_ERR(range))
-		return PTR_ERR(range);
-	error = range_offer(range);
-	if (error)
-		range_destroy(range);
-	return error;
-}
-
 int p2pdma_add_range(struct pci_dev *pdev, int bar, u64 size, u64 offset)
 {
-	struct pci_p2pdma *p2pdma;
-	u64 start;
+	struct p2pdma_range *range;
 	int error;
 
 	error = range_check(pdev, bar, &size, offset);
 	if (error)
 		return error;
+	range = range_create(pdev, bar, size, offset);
+	if (IS_ERR(range))
+		return PTR_ERR(range);
+	error = range_make_pages(range, pdev);
+	if (error)
+		goto destroy;
 
 	mutex_lock(&p2pdma_mutex);
-	p2pdma = rcu_dereference_protected(pdev->p2pdma,
-					   lockdep_is_held(&p2pdma_mutex));
-	if (p2pdma)
-		error = add_further_range(p2pdma, bar, size, offset);
-	else
-		error = add_first_range(pdev, bar, size, offset);
+	error = provider_extend(pdev, range);
 	mutex_unlock(&p2pdma_mutex);
-	if (error)
-		return error;
-
-	start = pci_resource_start(pdev, bar) + offset;
+	if (error) {
+		memunmap_pages(&range->pgmap);
+		goto destroy;
+	}
 	pci_info(pdev, "added peer-to-peer memory [mem %#llx-%#llx]\n",
-		 start, start + size - 1);
+		 range->pgmap.range.start, range->pgmap.range.end);
 	return 0;
+
+destroy:
+	range_destroy(range);
+	return error;
 }

@@ -49,7 +49,7 @@ static DEVICE_ATTR_RO(available);
 
 static u64 available_largest(struct pci_p2pdma *p2pdma)
 {
-	return (u64)p2pdma_pool_free_runs(p2pdma).longest << PAGE_SHIFT;
+	return (u64)p2pdma_pool_largest(p2pdma) << PAGE_SHIFT;
 }
 
 static ssize_t available_largest_show(struct device *dev,
@@ -61,7 +61,7 @@ static DEVICE_ATTR_RO(available_largest);
 
 static u64 available_pieces(struct pci_p2pdma *p2pdma)
 {
-	return p2pdma_pool_free_runs(p2pdma).count;
+	return p2pdma_pool_pieces(p2pdma);
 }
 
 static ssize_t available_pieces_show(struct device *dev,

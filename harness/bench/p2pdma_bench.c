@@ -16,7 +16,6 @@
 #include <linux/module.h>
 #include <linux/pci.h>
 #include <linux/pci-p2pdma.h>
-#include <linux/prandom.h>
 #include <linux/scatterlist.h>
 #include <linux/slab.h>
 #include <linux/sort.h>
@@ -403,62 +402,135 @@ static int bench_many(void)
 
 /* Pools of several sizes and fills */
 
-/* At most as many pieces as the base's first fit lays out in bearable time */
-#define PIECES	4096
 #define BATCH	16
 
-struct pieces {
-	void *addr[PIECES];
-	size_t size;		/* of each */
-	unsigned int nr, freed;
-};
+static const char *const sizes[] = { "16 MiB", "1 GiB", "64 GiB" };
+static const u64 bytes[] = { SZ_16M, SZ_1G, SZ_64G };
+static const unsigned int permille[] = { 999, 950, 0 };
+static const unsigned int lengths[] = { 1, 2, 16, 33, 512 };
 
-static const char *const sizes[] = {
-	"16 MiB", "256 MiB", "1 GiB", "16 GiB", "64 GiB",
-};
-
-static const u64 bytes[] = { SZ_16M, SZ_256M, SZ_1G, SZ_16G, SZ_64G };
-static const unsigned int permille[] = { 999, 950, 500, 0 };
-
-/* Mean of a few, one after the other: what they find isn't the same place. */
-static int measure_pool(struct bench *b, const char *size, unsigned int fill,
-			const char *shape, u64 nr_free)
+static unsigned int alloc_runs(struct bench *b, void **run, unsigned int most,
+			       unsigned int nr)
 {
-	unsigned int i, nr = min_t(u64, nr_free, BATCH);
-	u64 start, allocs, frees, nothings;
-	void *page[BATCH];
+	unsigned int i;
+
+	for (i = 0; i < most; i++) {
+		run[i] = pci_alloc_p2pmem(b->provider, nr * PAGE_SIZE);
+		if (!run[i])
+			break;
+	}
+	return i;
+}
+
+static void free_runs(struct bench *b, void **run, unsigned int got,
+		      unsigned int nr)
+{
+	unsigned int i;
+
+	for (i = 0; i < got; i++)
+		pci_free_p2pmem(b->provider, run[i], nr * PAGE_SIZE);
+}
+
+/*
+ * Mean of a few, one after the other: what they find isn't the same place. What
+ * can't be served at all has a price, too.
+ */
+static void measure_runs(struct bench *b, const char *pool, unsigned int nr)
+{
+	unsigned int got, calls;
 	unsigned long flags;
+	u64 start, end;
+	void *run[BATCH];
+
+	got = alloc_runs(b, run, BATCH, nr);
+	free_runs(b, run, got, nr);
+	calls = got ?: 1;
 
 	local_irq_save(flags);
 	start = rdtsc_ordered();
-	for (i = 0; i < nr; i++)
-		page[i] = pci_alloc_p2pmem(b->provider, PAGE_SIZE);
-	allocs = rdtsc_ordered() - start;
-	start = rdtsc_ordered();
-	for (i = 0; i < nr; i++)
-		pci_free_p2pmem(b->provider, page[i], PAGE_SIZE);
-	frees = rdtsc_ordered() - start;
-	start = rdtsc_ordered();
-	for (i = 0; i < nr; i++)
-		nothing(b);
-	nothings = rdtsc_ordered() - start;
+	alloc_runs(b, run, calls, nr);
+	end = rdtsc_ordered();
+	pr_info("row alloc %u %s, %s%s = %llu\n", nr, nr > 1 ? "pages" : "page",
+		pool, got ? "" : ", not served", (end - start) / calls);
+	if (got) {
+		start = rdtsc_ordered();
+		free_runs(b, run, got, nr);
+		end = rdtsc_ordered();
+		pr_info("row free %u %s, %s = %llu\n", nr,
+			nr > 1 ? "pages" : "page", pool, (end - start) / got);
+	}
 	local_irq_restore(flags);
-	for (i = 0; i < nr; i++)
-		if (!page[i])
-			return -ENOMEM;
-	pr_info("row alloc a page, %s, %u.%u %% %s = %llu\n", size, fill / 10,
-		fill % 10, shape, (allocs - nothings) / nr);
-	pr_info("row free a page, %s, %u.%u %% %s = %llu\n", size, fill / 10,
-		fill % 10, shape, (frees - nothings) / nr);
-	return 0;
 }
 
-static int bench_first_filled(struct bench *b, int which)
+static struct scatterlist *alloc_sgl(struct bench *b, unsigned int *nents,
+				     u32 length)
+{
+	struct scatterlist *sgl;
+
+#ifdef HAVE_CLIENT_LISTS
+	if (pci_p2pmem_alloc_sgl(b->provider, &sgl, nents, length))
+		sgl = NULL;
+#else
+	sgl = pci_p2pmem_alloc_sgl(b->provider, nents, length);
+#endif
+	return sgl;
+}
+
+static void free_sgl(struct bench *b, struct scatterlist *sgl,
+		     unsigned int nents)
+{
+#ifdef HAVE_CLIENT_LISTS
+	pci_p2pmem_free_sgl(b->provider, sgl, nents);
+#else
+	pci_p2pmem_free_sgl(b->provider, sgl);
+#endif
+}
+
+/* Interrupts stay on, since these calls may sleep. */
+static void measure_sgl(struct bench *b, const char *pool, u32 length)
+{
+	u64 allocs[RUNS], frees[RUNS], start;
+	unsigned int nents = 0;
+	struct scatterlist *sgl;
+	int i;
+
+	for (i = 0; i < RUNS; i++) {
+		start = rdtsc_ordered();
+		sgl = alloc_sgl(b, &nents, length);
+		allocs[i] = rdtsc_ordered() - start;
+		start = rdtsc_ordered();
+		if (sgl)
+			free_sgl(b, sgl, nents);
+		frees[i] = rdtsc_ordered() - start;
+	}
+	sort(allocs, RUNS, sizeof(u64), compare, NULL);
+	sort(frees, RUNS, sizeof(u64), compare, NULL);
+	pr_info("row alloc_sgl %u KiB, %s = %llu\n", length / 1024, pool,
+		allocs[RUNS / 2]);
+	pr_info("row free_sgl %u KiB, %s = %llu\n", length / 1024, pool,
+		frees[RUNS / 2]);
+}
+
+static void measure_pool(struct bench *b, const char *size, const char *shape)
+{
+	char pool[64];
+	int i;
+
+	snprintf(pool, sizeof(pool), "%s, %s", size, shape);
+	for (i = 0; i < ARRAY_SIZE(lengths); i++)
+		measure_runs(b, pool, lengths[i]);
+	measure_sgl(b, pool, SZ_4K);
+	measure_sgl(b, pool, SZ_128K);
+	measure_sgl(b, pool, SZ_1M);
+}
+
+static int bench_filled(struct bench *b, int which)
 {
 	u64 nr_pages = bytes[which] >> PAGE_SHIFT;
-	int i, error = 0;
+	char shape[32];
+	int i;
 
-	for (i = 0; i < ARRAY_SIZE(permille) && !error; i++) {
+	for (i = 0; i < ARRAY_SIZE(permille); i++) {
 		u64 used = nr_pages * permille[i] / 1000;
 		void *filler = NULL;
 
@@ -468,78 +540,77 @@ static int bench_first_filled(struct bench *b, int which)
 			if (!filler)
 				return -ENOMEM;
 		}
-		error = measure_pool(b, sizes[which], permille[i],
-				     "first-filled", nr_pages - used);
+		snprintf(shape, sizeof(shape), "%u.%u %%", permille[i] / 10,
+			 permille[i] % 10);
+		measure_pool(b, sizes[which], shape);
 		if (filler)
 			pci_free_p2pmem(b->provider, filler,
 					used << PAGE_SHIFT);
 	}
-	return error;
-}
-
-/* All of the pool in pieces of one size, in random order */
-static int lay_out_pieces(struct bench *b, struct pieces *p, u64 nr_pages)
-{
-	struct rnd_state rnd;
-	unsigned int i;
-
-	p->nr = min_t(u64, nr_pages, PIECES);
-	p->size = nr_pages / p->nr << PAGE_SHIFT;
-	p->freed = 0;
-	for (i = 0; i < p->nr; i++) {
-		p->addr[i] = pci_alloc_p2pmem(b->provider, p->size);
-		if (!p->addr[i])
-			return -ENOMEM;
-	}
-	prandom_seed_state(&rnd, 1);
-	for (i = p->nr - 1; i; i--) {
-		unsigned int other = prandom_u32_state(&rnd) % (i + 1);
-
-		swap(p->addr[i], p->addr[other]);
-	}
 	return 0;
 }
 
-static int bench_fragmented(struct bench *b, int which, struct pieces *p)
+static void *take_all(struct bench *b, u64 nr_pages)
+{
+	void *lowest = NULL, *page;
+	u64 i;
+
+	for (i = 0; i < nr_pages; i++) {
+		page = pci_alloc_p2pmem(b->provider, PAGE_SIZE);
+		if (!page)
+			return NULL;
+		if (!lowest || page < lowest)
+			lowest = page;
+		if (i % 1024 == 0)
+			cond_resched();
+	}
+	return lowest;
+}
+
+static void free_every_other(struct bench *b, void *page, u64 nr_pages)
+{
+	u64 i;
+
+	for (i = 0; i < nr_pages; i += 2, page += 2 * PAGE_SIZE) {
+		pci_free_p2pmem(b->provider, page, PAGE_SIZE);
+		if (i % 1024 == 0)
+			cond_resched();
+	}
+}
+
+static int bench_every_other(struct bench *b, int which)
 {
 	u64 nr_pages = bytes[which] >> PAGE_SHIFT;
-	int i, error;
+	void *first;
 
-	error = lay_out_pieces(b, p, nr_pages);
-	for (i = 0; i < ARRAY_SIZE(permille) && !error; i++) {
-		unsigned int nr_free =
-			p->nr - p->nr * permille[i] / 1000;
-
-		while (p->freed < nr_free)
-			pci_free_p2pmem(b->provider, p->addr[p->freed++],
-					p->size);
-		if (permille[i])
-			error = measure_pool(b, sizes[which], permille[i],
-					     "fragmented",
-					     (u64)nr_free * p->size >> PAGE_SHIFT);
-	}
-	return error;
+#ifndef HAVE_CLIENT_LISTS
+	/* Each page is looked for from the beginning: that would take days. */
+	if (bytes[which] > SZ_1G)
+		return 0;
+#endif
+	first = take_all(b, nr_pages);
+	if (!first)
+		return -ENOMEM;
+	free_every_other(b, first, nr_pages);
+	measure_pool(b, sizes[which], "every other page");
+	free_every_other(b, first + PAGE_SIZE, nr_pages);
+	return 0;
 }
 
 static int bench_pools(void)
 {
-	struct pieces *p;
 	int i, error = 0;
 
-	p = kvmalloc(sizeof(*p), GFP_KERNEL);
-	if (!p)
-		return -ENOMEM;
 	for (i = 0; i < ARRAY_SIZE(bytes) && !error; i++) {
 		struct bench b;
 
 		error = bench_create(&b, DP3, bytes[i]);
 		if (!error)
-			error = bench_first_filled(&b, i);
+			error = bench_filled(&b, i);
 		if (!error)
-			error = bench_fragmented(&b, i, p);
+			error = bench_every_other(&b, i);
 		bench_destroy(&b);
 	}
-	kvfree(p);
 	return error;
 }
 

@@ -9,16 +9,26 @@
  *               allocates from it.
  *
  * See Documentation/driver-api/pci/p2pdma.rst; the contract of every call is
- * at its definition in drivers/pci/p2pdma.c.
+ * at its definition in drivers/pci/p2pdma*.c.
  */
 #ifndef _LINUX_PCI_P2PDMA_H
 #define _LINUX_PCI_P2PDMA_H
 
+#include <linux/list.h>
 #include <linux/pci.h>
 
 struct device;
-struct list_head;
 struct scatterlist;
+
+/**
+ * struct pci_p2pmem_holder - told when peer-to-peer memory is to be freed
+ * @let_go: called for that; see pci_p2pmem_add_holder()
+ * @node: private
+ */
+struct pci_p2pmem_holder {
+	void (*let_go)(struct pci_p2pmem_holder *holder);
+	struct list_head node;
+};
 
 #ifdef CONFIG_PCI_P2PDMA
 
@@ -26,6 +36,7 @@ struct scatterlist;
 int pci_p2pdma_add_resource(struct pci_dev *pdev, int bar, size_t size,
 			    u64 offset);
 void pci_p2pmem_publish(struct pci_dev *pdev, bool publish);
+void pci_p2pmem_drain(struct pci_dev *pdev);
 
 /* Orchestrator: the list of clients. The caller serialises calls on a list. */
 int pci_p2pdma_add_client(struct list_head *head, struct device *dev);
@@ -53,6 +64,11 @@ int pci_p2pmem_alloc_sgl(struct pci_dev *pdev, struct scatterlist **sgl,
 void pci_p2pmem_free_sgl(struct pci_dev *pdev, struct scatterlist *sgl,
 			 unsigned int nents);
 
+/* Who has memory can be told that its provider is about to be reset or to go. */
+int pci_p2pmem_add_holder(struct pci_dev *provider,
+			  struct pci_p2pmem_holder *holder);
+void pci_p2pmem_remove_holder(struct pci_p2pmem_holder *holder);
+
 /* A configfs or sysfs attribute that selects a provider */
 int pci_p2pdma_enable_store(const char *page, struct pci_dev **p2p_dev,
 			    bool *use_p2pdma);
@@ -68,6 +84,10 @@ static inline int pci_p2pdma_add_resource(struct pci_dev *pdev, int bar,
 }
 
 static inline void pci_p2pmem_publish(struct pci_dev *pdev, bool publish)
+{
+}
+
+static inline void pci_p2pmem_drain(struct pci_dev *pdev)
 {
 }
 
@@ -147,6 +167,16 @@ static inline int pci_p2pmem_alloc_sgl(struct pci_dev *pdev,
 static inline void pci_p2pmem_free_sgl(struct pci_dev *pdev,
 				       struct scatterlist *sgl,
 				       unsigned int nents)
+{
+}
+
+static inline int pci_p2pmem_add_holder(struct pci_dev *provider,
+					struct pci_p2pmem_holder *holder)
+{
+	return -EOPNOTSUPP;
+}
+
+static inline void pci_p2pmem_remove_holder(struct pci_p2pmem_holder *holder)
 {
 }
 

@@ -7,15 +7,13 @@
  */
 
 #include <kunit/test.h>
-#include <linux/bitmap.h>
 #include <linux/delay.h>
 #include <linux/genalloc.h>
-#include <linux/jiffies.h>
 #include <linux/kthread.h>
+#include <linux/mm.h>
 #include <linux/pci.h>
 #include <linux/pci-p2pdma.h>
 #include <linux/scatterlist.h>
-#include <linux/workqueue.h>
 
 #include "../p2pdma.h"
 #include "fake_pci.h"
@@ -231,32 +229,34 @@ static void without_memory(struct kunit *test)
 	KUNIT_EXPECT_EQ(test, nents, 0);
 }
 
-/*
- * More pieces than are looked at in one go: the files in sysfs tell of all, and
- * the scatterlist is of what the index knows of.
- */
+/* What the files in sysfs say, and a scatterlist of it */
 static void many_pieces(struct kunit *test)
 {
 	const unsigned int half = SZ_64M / PAGE_SIZE, nr = 2 * half;
 	struct pool_test *t = test->priv;
-	struct p2pdma_free_runs runs;
+	struct pci_p2pdma *p2pdma;
 	struct scatterlist *sgl;
 	unsigned int i, nents;
 	void *first;
 
 	fake_pci_set_bar(t->b, 0, SZ_128M, SZ_128M);
 	KUNIT_ASSERT_EQ(test, pci_p2pdma_add_resource(t->b, 0, 0, 0), 0);
+	p2pdma = rcu_access_pointer(t->b->p2pdma);
+	KUNIT_EXPECT_EQ(test, p2pdma_pool_pieces(p2pdma), 1);
+	KUNIT_EXPECT_EQ(test, p2pdma_pool_largest(p2pdma), nr);
 	for (i = 0; i < nr; i++)
 		KUNIT_ASSERT_NOT_NULL(test, pci_alloc_p2pmem(t->b, PAGE_SIZE));
+	KUNIT_EXPECT_EQ(test, p2pdma_pool_pieces(p2pdma), 0);
+	KUNIT_EXPECT_EQ(test, p2pdma_pool_largest(p2pdma), 0);
 	first = (void *)pool_chunk(t->b)->start_addr;
 	for (i = 1; i < half; i += 2)
 		pci_free_p2pmem(t->b, first + i * PAGE_SIZE, PAGE_SIZE);
 	for (i = nr - 4; i < nr; i++)
 		pci_free_p2pmem(t->b, first + i * PAGE_SIZE, PAGE_SIZE);
 
-	runs = p2pdma_pool_free_runs(rcu_access_pointer(t->b->p2pdma));
-	KUNIT_EXPECT_EQ(test, runs.count, half / 2 + 1);
-	KUNIT_EXPECT_EQ(test, runs.longest, 4);
+	KUNIT_EXPECT_EQ(test, p2pdma_pool_pieces(p2pdma), half / 2 + 1);
+	KUNIT_EXPECT_EQ(test, p2pdma_pool_largest(p2pdma), 4);
+	KUNIT_EXPECT_NULL(test, pci_alloc_p2pmem(t->b, 5 * PAGE_SIZE));
 	KUNIT_ASSERT_EQ(test, pci_p2pmem_alloc_sgl(t->b, &sgl, &nents,
 						   5 * PAGE_SIZE), 0);
 	KUNIT_EXPECT_EQ(test, nents, 2);
@@ -267,6 +267,7 @@ static void many_pieces(struct kunit *test)
 	for (i = half; i < nr - 4; i++)
 		pci_free_p2pmem(t->b, first + i * PAGE_SIZE, PAGE_SIZE);
 	KUNIT_EXPECT_EQ(test, pool_avail(t->b), SZ_128M);
+	KUNIT_EXPECT_EQ(test, p2pdma_pool_pieces(p2pdma), 1);
 }
 
 static void allocate(struct kunit *test)
@@ -302,29 +303,29 @@ static void bus_addresses(struct kunit *test)
 
 	KUNIT_ASSERT_EQ(test, pci_p2pdma_add_resource(t->a, 0, 0, SZ_2M), 0);
 	KUNIT_ASSERT_EQ(test, pci_p2pdma_add_resource(t->b, 0, 0, 0), 0);
-	addr = pci_alloc_p2pmem(t->a, SZ_4M + SZ_2M);
+	/* Across two blocks of the range nothing is found. */
+	KUNIT_EXPECT_NULL(test, pci_alloc_p2pmem(t->a, SZ_4M + SZ_2M));
+	addr = pci_alloc_p2pmem(t->a, SZ_4M);
 	KUNIT_ASSERT_NOT_NULL(test, addr);
 	KUNIT_EXPECT_EQ(test, pci_p2pmem_virt_to_bus(t->a, addr),
 			FAKE_PCI_MEM_BASE + SZ_2M + BUS_OFFSET);
-	KUNIT_EXPECT_EQ(test, pci_p2pmem_virt_to_bus(t->a, addr + SZ_4M + 1),
-			FAKE_PCI_MEM_BASE + SZ_2M + BUS_OFFSET + SZ_4M + 1);
+	KUNIT_EXPECT_EQ(test, pci_p2pmem_virt_to_bus(t->a, addr + SZ_2M + 1),
+			FAKE_PCI_MEM_BASE + SZ_2M + BUS_OFFSET + SZ_2M + 1);
 	KUNIT_EXPECT_EQ(test, pci_p2pmem_virt_to_bus(t->b, addr), 0);
 	KUNIT_EXPECT_EQ(test, pci_p2pmem_virt_to_bus(t->a, NULL), 0);
 	KUNIT_EXPECT_EQ(test, pci_p2pmem_virt_to_bus(t->a, test), 0);
-	pci_free_p2pmem(t->a, addr, SZ_4M + SZ_2M);
+	pci_free_p2pmem(t->a, addr, SZ_4M);
 }
 
 /* The log shows one warning, and no more, between the two lines. */
 static void wrong_free(struct kunit *test)
 {
 	struct pool_test *t = test->priv;
-	void *addr, *user;
+	void *addr;
 
 	KUNIT_ASSERT_EQ(test, pci_p2pdma_add_resource(t->a, 0, 0, 0), 0);
 	KUNIT_ASSERT_EQ(test, pci_p2pdma_add_resource(t->b, 0, 0, 0), 0);
 	addr = pci_alloc_p2pmem(t->a, 2 * PAGE_SIZE);
-	user = p2pdma_pool_alloc_pages(rcu_access_pointer(t->b->p2pdma), 0);
-	KUNIT_EXPECT_NULL(test, user);
 	KUNIT_ASSERT_NOT_NULL(test, addr);
 
 	pr_info("expected warning begins: P2PDMA: .* are not allocated\n");
@@ -406,9 +407,8 @@ static void scatterlist_from_fragments(struct kunit *test)
 
 	KUNIT_ASSERT_EQ(test, pci_p2pmem_alloc_sgl(t->a, &sgl, &nents,
 						   free * PAGE_SIZE - 1), 0);
-	/* The run took in the free page after it. */
-	KUNIT_EXPECT_EQ(test, nents, free - RUN);
-	KUNIT_EXPECT_EQ(test, sgl->length, (RUN + 1) * PAGE_SIZE);
+	KUNIT_EXPECT_EQ(test, nents, free - RUN + 1);
+	KUNIT_EXPECT_EQ(test, sgl->length, RUN * PAGE_SIZE);
 	for_each_sg(sgl, sg, nents, i)
 		total += sg->length;
 	KUNIT_EXPECT_EQ(test, total, free * PAGE_SIZE - 1);
@@ -425,64 +425,31 @@ static void scatterlist_from_fragments(struct kunit *test)
 	KUNIT_EXPECT_EQ(test, pool_avail(t->a), SZ_8M);
 }
 
-/* A freer that sleeps between the bits of a whole pool and what they count */
-struct slow_free {
-	struct delayed_work work;
-	struct gen_pool_chunk *chunk;
-};
-
-/* An allocator that takes back what it has marked of a whole pool */
-static void marks_taken_back(struct work_struct *work)
-{
-	struct slow_free *slow = container_of(to_delayed_work(work),
-					      struct slow_free, work);
-	unsigned int i;
-
-	for (i = 0; i < SZ_8M / PAGE_SIZE; i++)
-		clear_bit(i, slow->chunk->bits);
-}
-
-static void slow_free_ends(struct work_struct *work)
-{
-	struct slow_free *slow = container_of(to_delayed_work(work),
-					      struct slow_free, work);
-
-	atomic_long_add(SZ_8M, &slow->chunk->avail);
-}
-
-/* What another one is about to give back is waited for, but not for ever. */
-static void scatterlist_waits(struct kunit *test)
+/*
+ * The last reference of a page is dropped by somebody who had none: what a
+ * kernel caller has allocated stays its own, be it the first page of it, a
+ * further one, or one that is free.
+ */
+static void put_too_often(struct kunit *test)
 {
 	struct pool_test *t = test->priv;
-	struct scatterlist *sgl;
-	struct slow_free *slow;
-	unsigned int nents;
-	int error;
+	struct page *page;
+	void *addr;
+	int i;
 
-	slow = kunit_kzalloc(test, sizeof(*slow), GFP_KERNEL);
-	KUNIT_ASSERT_NOT_NULL(test, slow);
 	KUNIT_ASSERT_EQ(test, pci_p2pdma_add_resource(t->a, 0, 0, 0), 0);
-	slow->chunk = pool_chunk(t->a);
-	atomic_long_sub(SZ_8M, &slow->chunk->avail);
-	KUNIT_EXPECT_EQ(test, pci_p2pmem_alloc_sgl(t->a, &sgl, &nents, SZ_8M),
-			-ENOMEM);
+	addr = pci_alloc_p2pmem(t->a, 2 * PAGE_SIZE);
+	KUNIT_ASSERT_NOT_NULL(test, addr);
+	page = virt_to_page(addr);
 
-	INIT_DELAYED_WORK(&slow->work, slow_free_ends);
-	schedule_delayed_work(&slow->work, HZ / 10);
-	error = pci_p2pmem_alloc_sgl(t->a, &sgl, &nents, SZ_8M);
-	flush_delayed_work(&slow->work);
-	KUNIT_ASSERT_EQ(test, error, 0);
-	KUNIT_EXPECT_EQ(test, pool_avail(t->a), 0);
-	pci_p2pmem_free_sgl(t->a, sgl, nents);
-	KUNIT_EXPECT_EQ(test, pool_avail(t->a), SZ_8M);
-
-	bitmap_set(slow->chunk->bits, 0, SZ_8M / PAGE_SIZE);
-	INIT_DELAYED_WORK(&slow->work, marks_taken_back);
-	schedule_delayed_work(&slow->work, HZ / 10);
-	error = pci_p2pmem_alloc_sgl(t->a, &sgl, &nents, SZ_8M);
-	flush_delayed_work(&slow->work);
-	KUNIT_ASSERT_EQ(test, error, 0);
-	pci_p2pmem_free_sgl(t->a, sgl, nents);
+	pr_info("expected warning begins: P2PDMA: .* that nobody has mapped\n");
+	for (i = 0; i < 3; i++) {
+		put_page(page + i);
+		KUNIT_EXPECT_EQ(test, page_count(page + i), 1);
+	}
+	pr_info("expected warning ends\n");
+	KUNIT_EXPECT_EQ(test, pool_avail(t->a), SZ_8M - 2 * PAGE_SIZE);
+	pci_free_p2pmem(t->a, addr, 2 * PAGE_SIZE);
 	KUNIT_EXPECT_EQ(test, pool_avail(t->a), SZ_8M);
 }
 
@@ -601,7 +568,7 @@ static struct kunit_case p2pdma_pool_cases[] = {
 	KUNIT_CASE(wrong_free),
 	KUNIT_CASE(scatterlists),
 	KUNIT_CASE(scatterlist_from_fragments),
-	KUNIT_CASE(scatterlist_waits),
+	KUNIT_CASE(put_too_often),
 	KUNIT_CASE(unbind_waits),
 	KUNIT_CASE(driver_removed),
 	{}

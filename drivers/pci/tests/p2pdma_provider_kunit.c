@@ -1,14 +1,17 @@
 // SPDX-License-Identifier: GPL-2.0
 /*
  * KUnit tests of what a provider's addresses, and its comings and goings, are
- * to a verdict: p2pdma_provider.c
+ * to a verdict, and of its being closed: p2pdma_provider.c, p2pdma_quiesce.c
  */
 
 #include <kunit/test.h>
 #include <linux/dma-mapping.h>
 #include <linux/pci.h>
 #include <linux/pci-p2pdma.h>
+#include <linux/scatterlist.h>
+#include <linux/workqueue.h>
 
+#include "../pci.h"
 #include "../p2pdma.h"
 #include "fake_pci.h"
 
@@ -120,10 +123,149 @@ static void bar_resized(struct kunit *test)
 	}
 }
 
+struct p2pmem_user {
+	struct pci_p2pmem_holder holder;
+	struct delayed_work work;
+	struct pci_dev *provider;
+	void *addr;
+	int told;
+};
+
+static void user_frees(struct work_struct *work)
+{
+	struct p2pmem_user *user = container_of(to_delayed_work(work),
+						struct p2pmem_user, work);
+
+	pci_free_p2pmem(user->provider, user->addr, PAGE_SIZE);
+}
+
+static void user_is_told(struct pci_p2pmem_holder *holder)
+{
+	struct p2pmem_user *user = container_of(holder, struct p2pmem_user,
+						holder);
+
+	user->told++;
+	if (user->addr)
+		schedule_delayed_work(&user->work, HZ / 10);
+}
+
+static struct p2pmem_user *user_create(struct kunit *test)
+{
+	struct provider_test *t = test->priv;
+	struct p2pmem_user *user = kunit_kzalloc(test, sizeof(*user), GFP_KERNEL);
+
+	KUNIT_ASSERT_NOT_NULL(test, user);
+	INIT_DELAYED_WORK(&user->work, user_frees);
+	user->holder.let_go = user_is_told;
+	user->provider = t->provider;
+	KUNIT_ASSERT_EQ(test, pci_p2pmem_add_holder(t->provider, &user->holder),
+			0);
+	return user;
+}
+
+static void expect_closed(struct kunit *test, bool closed)
+{
+	struct provider_test *t = test->priv;
+	struct scatterlist *sgl;
+	unsigned int nents;
+	void *addr;
+
+	KUNIT_EXPECT_EQ(test, pci_has_p2pmem(t->provider), !closed);
+	KUNIT_EXPECT_EQ(test, pci_p2pmem_alloc_sgl(t->provider, &sgl, &nents,
+						   PAGE_SIZE),
+			closed ? -ENODEV : 0);
+	pci_p2pmem_free_sgl(t->provider, sgl, nents);
+	addr = pci_alloc_p2pmem(t->provider, PAGE_SIZE);
+	KUNIT_EXPECT_EQ(test, !addr, closed);
+	if (addr)
+		pci_free_p2pmem(t->provider, addr, PAGE_SIZE);
+}
+
+/* By an error, a reset, and by both, which end in any order */
+static void closed_and_open(struct kunit *test)
+{
+	struct provider_test *t = test->priv;
+	struct pci_p2pmem_holder other = { .let_go = user_is_told };
+	struct p2pmem_user *user;
+	void *addr;
+
+	/* Of a device that provides nothing, this says nothing. */
+	p2pdma_error_detected(t->provider);
+	p2pdma_error_resume(t->provider);
+	p2pdma_reset_prepare(t->provider);
+	p2pdma_reset_done(t->provider);
+	pci_p2pmem_drain(t->provider);
+	KUNIT_EXPECT_EQ(test, pci_p2pmem_add_holder(t->provider, &other),
+			-ENODEV);
+	pci_p2pmem_remove_holder(&other);
+
+	bind(test, 0, SZ_2M);
+	pci_p2pmem_publish(t->provider, true);
+	user = user_create(test);
+	/* What a kernel caller has is its own, throughout. */
+	addr = pci_alloc_p2pmem(t->provider, PAGE_SIZE);
+	KUNIT_EXPECT_NOT_NULL(test, addr);
+	expect_closed(test, false);
+
+	p2pdma_error_detected(t->provider);
+	expect_closed(test, true);
+	p2pdma_error_detected(t->provider);
+	KUNIT_EXPECT_EQ(test, user->told, 1);
+	KUNIT_EXPECT_EQ(test, pci_p2pmem_add_holder(t->provider, &other),
+			-ENODEV);
+	p2pdma_error_resume(t->provider);
+	expect_closed(test, false);
+
+	p2pdma_reset_prepare(t->provider);
+	KUNIT_EXPECT_EQ(test, user->told, 2);
+	expect_closed(test, true);
+	t->provider->error_state = pci_channel_io_frozen;
+	p2pdma_error_detected(t->provider);
+	p2pdma_reset_done(t->provider);
+	expect_closed(test, true);
+	t->provider->error_state = pci_channel_io_normal;
+	p2pdma_error_resume(t->provider);
+	expect_closed(test, false);
+	KUNIT_EXPECT_EQ(test, user->told, 3);
+
+	/* Recovery has failed, and a reset by hand helps. */
+	p2pdma_error_detected(t->provider);
+	p2pdma_reset_prepare(t->provider);
+	p2pdma_reset_done(t->provider);
+	expect_closed(test, false);
+	KUNIT_EXPECT_EQ(test, user->told, 5);
+
+	pci_p2pmem_remove_holder(&user->holder);
+	p2pdma_reset_prepare(t->provider);
+	p2pdma_reset_done(t->provider);
+	KUNIT_EXPECT_EQ(test, user->told, 5);
+	pci_free_p2pmem(t->provider, addr, PAGE_SIZE);
+	fake_pci_unbind(t->provider);
+}
+
+/* Told when the driver is unbound, it frees; and may outlive the provider. */
+static void holder_lets_go(struct kunit *test)
+{
+	struct provider_test *t = test->priv;
+	struct p2pmem_user *user;
+
+	bind(test, 0, SZ_2M);
+	user = user_create(test);
+	user->addr = pci_alloc_p2pmem(t->provider, PAGE_SIZE);
+	KUNIT_EXPECT_NOT_NULL(test, user->addr);
+	fake_pci_unbind(t->provider);
+	KUNIT_EXPECT_EQ(test, user->told, 1);
+	flush_delayed_work(&user->work);
+	KUNIT_EXPECT_NULL(test, rcu_access_pointer(t->provider->p2pdma));
+	pci_p2pmem_remove_holder(&user->holder);
+}
+
 static struct kunit_case p2pdma_provider_cases[] = {
 	KUNIT_CASE(bus_addresses_beyond_dma_mask),
 	KUNIT_CASE(provider_rebound),
 	KUNIT_CASE(bar_resized),
+	KUNIT_CASE(closed_and_open),
+	KUNIT_CASE(holder_lets_go),
 	{}
 };
 

@@ -116,7 +116,7 @@ need()
 {
 	for what; do
 		case $what in
-		provider | source | target | added)
+		provider | source | target | added | slow)
 			[ -n "$(nvme_of "$what")" ] ||
 				skip "no NVMe drive with serial number \"$what\""
 			;;

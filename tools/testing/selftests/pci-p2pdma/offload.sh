@@ -126,7 +126,7 @@ result "payload moves through p2pmem" grows p2pmem
 echo "$P2PMEM_PROVIDER" >$driver/unbind
 result "the provider is unbound" eval '! bound'
 result "which says what it waits for" \
-	said "nvme $P2PMEM_PROVIDER: P2PDMA: waiting for the users of"
+	said "nvme $P2PMEM_PROVIDER: P2PDMA: waiting for"
 result "payload moves through memory" grows memory
 result "and no more through p2pmem" stands p2pmem
 echo "$P2PMEM_PROVIDER" >$driver/bind

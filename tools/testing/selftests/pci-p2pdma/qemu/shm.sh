@@ -5,6 +5,6 @@
 . "$topologies/switch.sh"
 devices+=(
 	-device pcie-root-port,id=dp3,bus=up0,chassis=5,slot=3
-	-object memory-backend-ram,id=shm,size=4M,share=on
+	-object memory-backend-ram,id=shm,size="${shm_size:-4M}",share=on
 	-device ivshmem-plain,memdev=shm,bus=dp3
 )

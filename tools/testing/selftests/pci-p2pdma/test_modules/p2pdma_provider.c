@@ -9,7 +9,16 @@
  *   clients   write a PCI address: a list of this one client is bound to the
  *             provider; an empty line frees the list
  *
- * Both outlive the provider's driver: that is what they are for.
+ *   lets_go   write 1: what is held is freed when the provider asks for it,
+ *             by a work item, and not at once
+ *   told      read: how often it has asked
+ *   off       write 1: the driver's remove function turns the device off
+ *   drain     write 1: and waits for others to free what they have
+ *   held_at_the_end_of_remove   read: pages
+ *   pinned    read: pages that I/O had pinned when the driver was removed or
+ *             told of a reset; looks: how often that was
+ *
+ * What is held outlives the provider's driver: that is what it is for.
  */
 
 #define pr_fmt(fmt) KBUILD_MODNAME ": " fmt
@@ -17,12 +26,14 @@
 #include <linux/debugfs.h>
 #include <linux/delay.h>
 #include <linux/list.h>
+#include <linux/mm.h>
 #include <linux/module.h>
 #include <linux/mutex.h>
 #include <linux/pci.h>
 #include <linux/pci-p2pdma.h>
 #include <linux/slab.h>
 #include <linux/uaccess.h>
+#include <linux/workqueue.h>
 
 #define BAR 2
 
@@ -36,7 +47,11 @@ static struct pci_dev *provider;	/* with a reference, once probed */
 static LIST_HEAD(held);
 static LIST_HEAD(clients);
 
+static unsigned int nr_held;
+
 static struct dentry *dir;
+static u32 told, held_at_the_end;
+static bool off, drain;
 
 /* Set it to have them counted while the driver is removed. */
 static u32 stores;
@@ -53,6 +68,7 @@ static int take_page(void)
 		return -ENODEV;
 	}
 	list_add(&page->node, &held);
+	nr_held++;
 	return 0;
 }
 
@@ -64,8 +80,45 @@ static void drop_pages(void)
 		pci_free_p2pmem(provider, page->addr, PAGE_SIZE);
 		list_del(&page->node);
 		kfree(page);
+		nr_held--;
 	}
 }
+
+static void let_go_later(struct work_struct *work)
+{
+	mutex_lock(&lock);
+	drop_pages();
+	mutex_unlock(&lock);
+}
+
+static DECLARE_DELAYED_WORK(letting_go, let_go_later);
+
+static void let_go(struct pci_p2pmem_holder *holder)
+{
+	told++;
+	schedule_delayed_work(&letting_go, HZ / 10);
+}
+
+static struct pci_p2pmem_holder holder = {
+	.let_go = let_go,
+	.node = LIST_HEAD_INIT(holder.node),
+};
+
+/* A provider that comes again is asked anew. */
+static bool lets_go;
+
+static int lets_go_set(void *data, u64 value)
+{
+	int error = 0;
+
+	pci_p2pmem_remove_holder(&holder);
+	lets_go = value;
+	if (lets_go)
+		error = provider ? pci_p2pmem_add_holder(provider, &holder) :
+				   -ENODEV;
+	return error;
+}
+DEFINE_DEBUGFS_ATTRIBUTE(lets_go_fops, NULL, lets_go_set, "%llu\n");
 
 static int hold_set(void *data, u64 nr)
 {
@@ -144,14 +197,48 @@ static int provider_probe(struct pci_dev *pdev, const struct pci_device_id *id)
 	return 0;
 }
 
+/* Pages that I/O has pinned, when the driver is told of a reset or removed */
+static u32 pinned, looks;
+
+static void look_for_pins(struct pci_dev *pdev)
+{
+	struct page *page = pfn_to_page(PHYS_PFN(pci_resource_start(pdev, BAR)));
+	unsigned long nr = PHYS_PFN(pci_resource_len(pdev, BAR));
+
+	looks++;
+	for (; nr; nr--, page++)
+		pinned += folio_maybe_dma_pinned(page_folio(page));
+}
+
+static const struct pci_error_handlers provider_handlers = {
+	.reset_prepare = look_for_pins,
+};
+
+/* As a driver does that cares */
+static void provider_turn_off(struct pci_dev *pdev)
+{
+	u16 command;
+
+	look_for_pins(pdev);
+	if (drain)
+		pci_p2pmem_drain(pdev);
+	held_at_the_end = nr_held;
+	if (!off)
+		return;
+	pci_read_config_word(pdev, PCI_COMMAND, &command);
+	pci_write_config_word(pdev, PCI_COMMAND, command & ~PCI_COMMAND_MEMORY);
+}
+
 /* Does a user who counts in the first word of the memory go on? */
 static void provider_remove(struct pci_dev *pdev)
 {
 	void __iomem *word;
 	u32 before;
 
-	if (!stores)
+	if (!stores) {
+		provider_turn_off(pdev);
 		return;
+	}
 	word = pci_iomap_range(pdev, BAR, 0, sizeof(u32));
 	if (!word)
 		return;
@@ -171,6 +258,7 @@ static struct pci_driver provider_driver = {
 	.id_table = provider_ids,
 	.probe = provider_probe,
 	.remove = provider_remove,
+	.err_handler = &provider_handlers,
 };
 
 static int __init provider_init(void)
@@ -180,7 +268,15 @@ static int __init provider_init(void)
 	dir = debugfs_create_dir(KBUILD_MODNAME, NULL);
 	debugfs_create_file_unsafe("hold", 0200, dir, NULL, &hold_fops);
 	debugfs_create_file("clients", 0200, dir, NULL, &clients_fops);
+	debugfs_create_file_unsafe("lets_go", 0200, dir, NULL, &lets_go_fops);
 	debugfs_create_u32("stores", 0600, dir, &stores);
+	debugfs_create_u32("told", 0400, dir, &told);
+	debugfs_create_u32("pinned", 0400, dir, &pinned);
+	debugfs_create_u32("looks", 0400, dir, &looks);
+	debugfs_create_bool("off", 0600, dir, &off);
+	debugfs_create_bool("drain", 0600, dir, &drain);
+	debugfs_create_u32("held_at_the_end_of_remove", 0400, dir,
+			   &held_at_the_end);
 	error = pci_register_driver(&provider_driver);
 	if (error)
 		debugfs_remove(dir);
@@ -191,6 +287,8 @@ static void __exit provider_exit(void)
 {
 	debugfs_remove(dir);
 	pci_p2pdma_client_list_free(&clients);
+	pci_p2pmem_remove_holder(&holder);
+	cancel_delayed_work_sync(&letting_go);
 	if (provider)
 		drop_pages();
 	pci_unregister_driver(&provider_driver);

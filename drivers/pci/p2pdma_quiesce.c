@@ -1,0 +1,410 @@
+// SPDX-License-Identifier: GPL-2.0
+/*
+ * PCI peer-to-peer DMA: a provider at rest
+ *
+ * Before a device is unbound, reset or put to sleep, and when its channel has
+ * an error, its provider is closed: allocations fail, holders are told, user
+ * mappings are torn down. Then I/O with user pages is waited for, so that the
+ * device isn't touched under somebody's DMA. What kernel callers hold is waited
+ * for when the driver asks, in pci_p2pmem_drain(), or when its devres ends the
+ * provider. A provider that was not unbound is opened again.
+ *
+ * I/O ends only if its devices go on working. So where several devices are
+ * reset at once, all of them are quiesced before the first is disabled.
+ *
+ * An error is the exception: its recovery waits for no I/O. That may be I/O of
+ * a device that is being recovered itself, and which ends only afterwards. The
+ * pages stay allocated until then.
+ *
+ * Locks: all but the drain and the suspension are entered with device_lock held
+ * by the core, which keeps the provider. Recovery holds pci_bus_sem, too, and
+ * so what is done in it takes no other lock of the PCI core: p2pdma_holders,
+ * and the locks of page tables. A wait holds device_lock, for as long as
+ * somebody's I/O or memory lasts. That I/O must not need the device_lock of its
+ * provider to end. There is one known case where it does: if an error is
+ * reported for a port above both while the provider is unbound or reset, then
+ * recovery waits for the provider's device_lock, and I/O of a client below that
+ * port may wait for recovery. The base waits with this lock in unbind, too.
+ */
+
+#define dev_fmt(fmt) "P2PDMA: " fmt
+
+#include <linux/bitops.h>
+#include <linux/delay.h>
+#include <linux/device.h>
+#include <linux/init.h>
+#include <linux/jiffies.h>
+#include <linux/minmax.h>
+#include <linux/mutex.h>
+#include <linux/notifier.h>
+#include <linux/pci.h>
+#include <linux/pci-p2pdma.h>
+#include <linux/rculist.h>
+#include <linux/suspend.h>
+#include <linux/wait.h>
+#include <linux/workqueue.h>
+
+#include "pci.h"
+#include "p2pdma.h"
+
+/* Between two looks at a closed provider; what is longer is worth a message. */
+#define FIRST_PAUSE	(HZ / 50)
+#define LONG_PAUSE	(5 * HZ / 2)
+#define LONGEST_PAUSE	(600 * HZ)
+
+/* How long the suspension of the machine waits, as it does for its tasks */
+#define SUSPEND_PATIENCE (20 * HZ)
+
+/* Holders of all providers; held while they are told */
+static DEFINE_MUTEX(p2pdma_holders);
+
+/* Of a provider that somebody waits for */
+static void report_users(struct pci_p2pdma *p2pdma)
+{
+	size_t users = atomic_long_read(&p2pdma->nr_user_pages) << PAGE_SHIFT;
+	size_t all = p2pdma_pool_in_use(p2pdma);
+
+	/* A waiter that is missed is seen the next time. */
+	if (all && waitqueue_active(&p2pdma->waiters))
+		pci_warn(p2pdma->pdev,
+			 "waiting for %zu bytes of peer-to-peer memory: %zu in user mappings or their I/O, %zu of drivers, first at %#llx\n",
+			 all, users, all - min(users, all),
+			 p2pdma_pool_first_used(p2pdma));
+}
+
+/*
+ * While a provider is closed. A mapping is known to others only some time after
+ * p2pdma_mmap.c has made it, so close_provider() may have missed one.
+ */
+static void watch_closed(struct work_struct *work)
+{
+	struct pci_p2pdma *p2pdma = container_of(to_delayed_work(work),
+						 struct pci_p2pdma, watch);
+
+	p2pdma_mmap_close(p2pdma);
+	if (p2pdma->pause >= LONG_PAUSE)
+		report_users(p2pdma);
+	p2pdma->pause = min(2 * p2pdma->pause, LONGEST_PAUSE);
+	queue_delayed_work(system_unbound_wq, &p2pdma->watch, p2pdma->pause);
+}
+
+static void tell_holders(struct pci_p2pdma *p2pdma)
+{
+	struct pci_p2pmem_holder *holder;
+
+	mutex_lock(&p2pdma_holders);
+	list_for_each_entry(holder, &p2pdma->holders, node)
+		holder->let_go(holder);
+	mutex_unlock(&p2pdma_holders);
+}
+
+/**
+ * pci_p2pmem_add_holder() - Ask to be told when memory is to be freed
+ * @provider: the provider
+ * @holder: with its function set; the caller's until it is removed
+ *
+ * The function is called, once each time, when the provider's driver is being
+ * unbound, its device is about to be reset or to sleep, or its channel has an
+ * error. From
+ * then on nothing is allocated. It should see to it that what is allocated is
+ * freed soon, also without further events: the device waits for that when its
+ * driver is unbound. It must not wait for I/O, nor take a device_lock,
+ * pci_bus_sem (which pci_get_device() and its like take), a lock under which one
+ * of them is taken, or one under which a holder is removed.
+ *
+ * Context: Process context; may sleep. Not in @holder's function.
+ * Return: 0; -ENODEV if @provider has no peer-to-peer memory, or none to be
+ * allocated now.
+ */
+int pci_p2pmem_add_holder(struct pci_dev *provider,
+			  struct pci_p2pmem_holder *holder)
+{
+	struct pci_p2pdma *p2pdma;
+	int error = -ENODEV;
+
+	mutex_lock(&p2pdma_holders);
+	INIT_LIST_HEAD(&holder->node);
+	/* A provider that is destroyed first waits for this lock. */
+	rcu_read_lock();
+	p2pdma = rcu_dereference(provider->p2pdma);
+	if (p2pdma && !READ_ONCE(p2pdma->closed)) {
+		list_add_tail(&holder->node, &p2pdma->holders);
+		error = 0;
+	}
+	rcu_read_unlock();
+	mutex_unlock(&p2pdma_holders);
+	return error;
+}
+EXPORT_SYMBOL_GPL(pci_p2pmem_add_holder);
+
+/**
+ * pci_p2pmem_remove_holder() - Ask no longer
+ * @holder: as added, or never added with success; the provider may be gone
+ *
+ * When this returns, @holder's function isn't running, and won't be called.
+ *
+ * Context: Process context; may sleep. Not in @holder's function.
+ */
+void pci_p2pmem_remove_holder(struct pci_p2pmem_holder *holder)
+{
+	mutex_lock(&p2pdma_holders);
+	list_del_init(&holder->node);
+	mutex_unlock(&p2pdma_holders);
+}
+EXPORT_SYMBOL_GPL(pci_p2pmem_remove_holder);
+
+void p2pdma_init_closing(struct pci_p2pdma *p2pdma)
+{
+	mutex_init(&p2pdma->withheld_lock);
+	INIT_LIST_HEAD(&p2pdma->holders);
+	INIT_DELAYED_WORK(&p2pdma->watch, watch_closed);
+	init_waitqueue_head(&p2pdma->waiters);
+}
+
+/* Of a provider that nobody finds any more */
+void p2pdma_end_closing(struct pci_p2pdma *p2pdma)
+{
+	struct pci_p2pmem_holder *holder, *next;
+
+	cancel_delayed_work_sync(&p2pdma->watch);
+	mutex_lock(&p2pdma_holders);
+	list_for_each_entry_safe(holder, next, &p2pdma->holders, node)
+		list_del_init(&holder->node);
+	mutex_unlock(&p2pdma_holders);
+}
+
+/* Waits for nothing but locks. False if it was closed for this reason already */
+static bool close_provider(struct pci_p2pdma *p2pdma, enum p2pdma_closed why)
+{
+	if (test_and_set_bit(why, &p2pdma->closed))
+		return false;
+	WRITE_ONCE(p2pdma->times_closed, p2pdma->times_closed + 1);
+	tell_holders(p2pdma);
+	p2pdma_mmap_close(p2pdma);
+	cancel_delayed_work_sync(&p2pdma->watch);
+	p2pdma->pause = FIRST_PAUSE;
+	queue_delayed_work(system_unbound_wq, &p2pdma->watch, p2pdma->pause);
+	return true;
+}
+
+static void open_provider(struct pci_p2pdma *p2pdma, enum p2pdma_closed why)
+{
+	clear_bit(why, &p2pdma->closed);
+	if (!READ_ONCE(p2pdma->closed))
+		cancel_delayed_work_sync(&p2pdma->watch);
+}
+
+static bool no_user_page(struct pci_p2pdma *p2pdma)
+{
+	return !atomic_long_read(&p2pdma->nr_user_pages);
+}
+
+static bool nothing_in_use(struct pci_p2pdma *p2pdma)
+{
+	return !p2pdma_pool_in_use(p2pdma);
+}
+
+/*
+ * Of a closed provider. The wait is one sleep, so that the detection of hung
+ * tasks sees it; the messages come from watch_closed().
+ */
+static bool wait_until(struct pci_p2pdma *p2pdma,
+		       bool (*condition)(struct pci_p2pdma *p2pdma),
+		       long patience)
+{
+	/* Allocators that missed ->closed are done, and freers will see it. */
+	synchronize_rcu();
+	if (condition(p2pdma))
+		return true;
+	if (patience != MAX_SCHEDULE_TIMEOUT)
+		return wait_event_timeout(p2pdma->waiters, condition(p2pdma),
+					  patience);
+	wait_event(p2pdma->waiters, condition(p2pdma));
+	return true;
+}
+
+void p2pdma_wait_for_all(struct pci_p2pdma *p2pdma)
+{
+	wait_until(p2pdma, nothing_in_use, MAX_SCHEDULE_TIMEOUT);
+}
+
+/* The caller has device_lock, or is the provider's driver. */
+static struct pci_p2pdma *provider_of(struct pci_dev *pdev)
+{
+	return rcu_dereference_check(pdev->p2pdma, true);
+}
+
+/* Does nothing if it was closed for that already. */
+void p2pdma_close_for_unbind(struct pci_p2pdma *p2pdma)
+{
+	close_provider(p2pdma, P2PDMA_RETIRED);
+}
+
+/**
+ * pci_p2pmem_drain() - Wait until all peer-to-peer memory is free
+ * @pdev: the provider, of which nothing is allocated any more
+ *
+ * For the remove function of a driver that turns its device off: other users of
+ * its memory may be active until this returns. The driver frees what it has
+ * allocated itself before. Does nothing if the device provides no memory.
+ *
+ * Context: The driver's remove function; sleeps as long as others have memory.
+ */
+void pci_p2pmem_drain(struct pci_dev *pdev)
+{
+	struct pci_p2pdma *p2pdma = provider_of(pdev);
+
+	if (!p2pdma)
+		return;
+	/* One that was added only after the core has said that it ends */
+	p2pdma_close_for_unbind(p2pdma);
+	p2pdma_wait_for_all(p2pdma);
+}
+EXPORT_SYMBOL_GPL(pci_p2pmem_drain);
+/* Called by the PCI core, see pci.h */
+
+void p2pdma_reset_prepare(struct pci_dev *pdev)
+{
+	struct pci_p2pdma *p2pdma = provider_of(pdev);
+
+	if (p2pdma && close_provider(p2pdma, P2PDMA_IN_RESET))
+		wait_until(p2pdma, no_user_page, MAX_SCHEDULE_TIMEOUT);
+}
+
+void p2pdma_reset_done(struct pci_dev *pdev)
+{
+	struct pci_p2pdma *p2pdma = provider_of(pdev);
+
+	if (!p2pdma)
+		return;
+	open_provider(p2pdma, P2PDMA_IN_RESET);
+	/* Also what recovery has given up may work again now. */
+	if (!pci_channel_offline(pdev))
+		open_provider(p2pdma, P2PDMA_IN_ERROR);
+}
+
+void p2pdma_error_detected(struct pci_dev *pdev)
+{
+	struct pci_p2pdma *p2pdma = provider_of(pdev);
+
+	if (p2pdma)
+		close_provider(p2pdma, P2PDMA_IN_ERROR);
+}
+
+void p2pdma_error_resume(struct pci_dev *pdev)
+{
+	struct pci_p2pdma *p2pdma = provider_of(pdev);
+
+	if (p2pdma)
+		open_provider(p2pdma, P2PDMA_IN_ERROR);
+}
+
+/* Before the driver's remove function */
+void p2pdma_unbind(struct pci_dev *pdev)
+{
+	struct pci_p2pdma *p2pdma = provider_of(pdev);
+
+	if (!p2pdma)
+		return;
+	p2pdma_close_for_unbind(p2pdma);
+	wait_until(p2pdma, no_user_page, MAX_SCHEDULE_TIMEOUT);
+}
+
+/* Suspension of the machine: a provider sleeps, or is awake. */
+
+/* The first one that isn't asleep, or awake, as @asleep says; with a reference */
+static struct pci_dev *next_provider(bool asleep)
+{
+	struct pci_dev *pdev = NULL;
+	struct pci_p2pdma *p2pdma;
+
+	rcu_read_lock();
+	list_for_each_entry_rcu(p2pdma, &p2pdma_providers, node) {
+		/* Its unbinding may take for ever, and wants no help. */
+		if (test_bit(P2PDMA_RETIRED, &p2pdma->closed) ||
+		    test_bit(P2PDMA_ASLEEP, &p2pdma->closed) == asleep)
+			continue;
+		pdev = pci_dev_get(p2pdma->pdev);
+		break;
+	}
+	rcu_read_unlock();
+	return pdev;
+}
+
+static void wake_all(void)
+{
+	struct pci_dev *pdev;
+
+	while ((pdev = next_provider(false))) {
+		device_lock(&pdev->dev);
+		if (provider_of(pdev))
+			open_provider(provider_of(pdev), P2PDMA_ASLEEP);
+		device_unlock(&pdev->dev);
+		pci_dev_put(pdev);
+	}
+}
+
+/* device_lock may be held for a wait: the machine's suspension doesn't share it. */
+static bool put_to_sleep(struct pci_dev *pdev, unsigned long end)
+{
+	struct pci_p2pdma *p2pdma;
+	bool done = true;
+
+	while (!device_trylock(&pdev->dev)) {
+		if (time_after(jiffies, end))
+			return false;
+		msleep(20);
+	}
+	p2pdma = provider_of(pdev);
+	if (p2pdma) {
+		close_provider(p2pdma, P2PDMA_ASLEEP);
+		done = wait_until(p2pdma, no_user_page,
+				  max_t(long, end - jiffies, 1));
+	}
+	device_unlock(&pdev->dev);
+	return done;
+}
+
+/* User tasks still run, and so do the devices that have I/O in flight. */
+static int put_all_to_sleep(void)
+{
+	unsigned long end = jiffies + SUSPEND_PATIENCE;
+	struct pci_dev *pdev;
+	bool done = true;
+
+	while (done && (pdev = next_provider(true))) {
+		done = put_to_sleep(pdev, end);
+		if (!done)
+			pci_err(pdev, "I/O with peer-to-peer memory goes on: not suspended\n");
+		pci_dev_put(pdev);
+	}
+	if (done)
+		return 0;
+	wake_all();
+	return -EBUSY;
+}
+
+static int pm_notify(struct notifier_block *nb, unsigned long action,
+		     void *data)
+{
+	switch (action) {
+	case PM_SUSPEND_PREPARE:
+	case PM_HIBERNATION_PREPARE:
+		return notifier_from_errno(put_all_to_sleep());
+	case PM_POST_SUSPEND:
+	case PM_POST_HIBERNATION:
+		wake_all();
+		return NOTIFY_OK;
+	}
+	return NOTIFY_DONE;
+}
+
+static struct notifier_block pm_nb = {
+	.notifier_call = pm_notify,
+};
+
+static int __init p2pdma_quiesce_init(void)
+{
+	return register_pm_notifier(&pm_nb);
+}
+postcore_initcall_sync(p2pdma_quiesce_init);

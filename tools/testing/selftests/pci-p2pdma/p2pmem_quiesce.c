@@ -1,0 +1,456 @@
+// SPDX-License-Identifier: GPL-2.0
+/*
+ * A provider that is reset, unbound or turned off while others use its memory:
+ * with the module p2pdma_provider, which P2PMEM_MODULE names, and a drive that
+ * is slow enough for its I/O to be in flight then
+ */
+#define _GNU_SOURCE
+#include <pthread.h>
+#include <setjmp.h>
+#include <signal.h>
+#include <stdatomic.h>
+#include <sys/syscall.h>
+#include <sys/wait.h>
+
+#include "p2pmem_harness.h"
+
+#define DRIVER	"/sys/bus/pci/drivers/p2pdma_provider/"
+#define DEBUG	"/sys/kernel/debug/p2pdma_provider/"
+/* In config space */
+#define COMMAND	0x04
+#define BAR2	0x18
+#define ROM	0x30
+#define SIZE	MIB
+
+FIXTURE(quiesce)
+{
+	const char *bdf;	/* of the test module's device */
+	const char *slow, *source;
+	long long size;
+	int times;
+};
+
+FIXTURE_SETUP(quiesce)
+{
+	const char *module = p2pmem_env("P2PMEM_MODULE");
+	int fd;
+
+	self->bdf = p2pmem_env("P2PMEM_SHM");
+	self->slow = p2pmem_env("P2PMEM_SLOW");
+	self->source = p2pmem_env("P2PMEM_SOURCE");
+	self->times = atoi(p2pmem_env("P2PMEM_TIMES") ?: "100");
+	if (!module || !self->bdf || !self->slow || !self->source)
+		SKIP(return, "P2PMEM_* are not set");
+	fd = open(module, O_RDONLY);
+	ASSERT_EQ(0, syscall(SYS_finit_module, fd, "", 0));
+	close(fd);
+	if (!p2pmem_has_mappings(self->bdf))
+		SKIP(return, "this kernel has no user mappings of p2pmem");
+	self->size = p2pmem_read(p2pmem_path(self->bdf, "p2pmem/size"));
+	ASSERT_EQ(self->size, p2pmem_available(self->bdf));
+}
+
+FIXTURE_TEARDOWN(quiesce)
+{
+	EXPECT_EQ(0, syscall(SYS_delete_module, "p2pdma_provider", O_NONBLOCK));
+	EXPECT_EQ(-1, p2pmem_available(self->bdf));
+}
+
+/* Of the Command register, returns what it was */
+static uint16_t set_command(const char *bdf, uint16_t command)
+{
+	int fd = open(p2pmem_path(bdf, "config"), O_RDWR);
+	uint16_t old;
+
+	if (pread(fd, &old, 2, COMMAND) != 2 ||
+	    pwrite(fd, &command, 2, COMMAND) != 2)
+		abort();
+	close(fd);
+	return old;
+}
+
+/* A page that its user leaves full of something, for the next one to find */
+static bool leave_page(const char *bdf)
+{
+	void *addr = p2pmem_map(bdf, PAGE);
+
+	if (addr == MAP_FAILED)
+		return false;
+	p2pmem_fill(addr, PAGE, 0xa5a5, 0);
+	return !munmap(addr, PAGE);
+}
+
+static bool zeros_are_mapped(const char *bdf)
+{
+	void *addr = p2pmem_map(bdf, PAGE);
+	bool zero;
+
+	if (addr == MAP_FAILED)
+		return false;
+	zero = p2pmem_is_zero(addr, PAGE);
+	munmap(addr, PAGE);
+	return zero;
+}
+
+/* The device doesn't decode its BAR, as in D3 or while it is reset. */
+TEST_F(quiesce, zeros_to_a_device_that_is_off)
+{
+	uint16_t command;
+
+	ASSERT_TRUE(leave_page(self->bdf));
+	command = set_command(self->bdf, 0);
+	EXPECT_EQ(MAP_FAILED, p2pmem_map(self->bdf, PAGE));
+	EXPECT_EQ(EIO, errno);
+	set_command(self->bdf, command);
+	EXPECT_TRUE(zeros_are_mapped(self->bdf));
+	EXPECT_EQ(self->size, p2pmem_available(self->bdf));
+}
+
+/* The device's ROM, which takes no writes, in the place of its BAR 2 */
+static void cover_bar(const char *bdf, uint32_t *bar, bool cover)
+{
+	int fd = open(p2pmem_path(bdf, "config"), O_RDWR);
+	uint32_t zero[2] = {}, rom;
+
+	if (cover && pread(fd, bar, 8, BAR2) != 8)
+		abort();
+	rom = cover ? (bar[0] & ~0xfU) | 1 : 0;
+	if (cover && pwrite(fd, zero, 8, BAR2) != 8)
+		abort();
+	if (pwrite(fd, &rom, 4, ROM) != 4)
+		abort();
+	if (!cover && pwrite(fd, bar, 8, BAR2) != 8)
+		abort();
+	close(fd);
+}
+
+/* Whether zeros have arrived is known from what is read back. */
+TEST_F(quiesce, zeros_that_get_lost)
+{
+	uint32_t bar[2];
+
+	ASSERT_TRUE(leave_page(self->bdf));
+	cover_bar(self->bdf, bar, true);
+	EXPECT_EQ(MAP_FAILED, p2pmem_map(self->bdf, 3 * PAGE));
+	EXPECT_EQ(EIO, errno);
+	/* The pages are out of use, and so is the next. */
+	EXPECT_EQ(self->size - 3 * (long long)PAGE,
+		  p2pmem_available(self->bdf));
+	EXPECT_EQ(MAP_FAILED, p2pmem_map(self->bdf, PAGE));
+	EXPECT_EQ(self->size - 4 * (long long)PAGE,
+		  p2pmem_available(self->bdf));
+	cover_bar(self->bdf, bar, false);
+	/* Tried again, and given back */
+	EXPECT_TRUE(zeros_are_mapped(self->bdf));
+	EXPECT_EQ(self->size, p2pmem_available(self->bdf));
+
+	/* Unbind doesn't wait for such a page. */
+	cover_bar(self->bdf, bar, true);
+	EXPECT_EQ(MAP_FAILED, p2pmem_map(self->bdf, PAGE));
+	cover_bar(self->bdf, bar, false);
+	ASSERT_EQ(0, p2pmem_write(DRIVER "unbind", self->bdf));
+	ASSERT_EQ(0, p2pmem_write(DRIVER "bind", self->bdf));
+	EXPECT_EQ(self->size, p2pmem_available(self->bdf));
+}
+
+/* A read from the slow drive into the memory */
+struct reader {
+	pthread_t thread;
+	const char *drive;
+	void *addr;
+	atomic_bool reading, done;
+	ssize_t got;
+};
+
+static void *read_slowly(void *data)
+{
+	struct reader *r = data;
+	int fd = open(r->drive, O_RDONLY | O_DIRECT);
+
+	r->reading = true;
+	r->got = pread(fd, r->addr, SIZE, 0);
+	r->done = true;
+	close(fd);
+	return NULL;
+}
+
+static void fill_drive(const char *path, uint64_t seed)
+{
+	void *buffer = aligned_alloc(PAGE, SIZE);
+	int fd = open(path, O_WRONLY | O_DIRECT);
+
+	p2pmem_fill(buffer, SIZE, seed, 0);
+	if (pwrite(fd, buffer, SIZE, 0) != SIZE)
+		abort();
+	close(fd);
+	free(buffer);
+}
+
+/* Begins a read, and returns when it is in flight. */
+static bool start_reader(struct reader *r, const char *bdf, const char *drive)
+{
+	*r = (struct reader){ .drive = drive };
+	r->addr = p2pmem_map(bdf, SIZE);
+	if (r->addr == MAP_FAILED ||
+	    pthread_create(&r->thread, NULL, read_slowly, r))
+		return false;
+	while (!r->reading)
+		usleep(100);
+	usleep(20000);
+	return !r->done;
+}
+
+/* Is it in the BAR? Where a mapping of this size has its pages is aligned. */
+static bool is_in_bar(const char *bdf, size_t size, uint64_t seed)
+{
+	int fd = open(p2pmem_path(bdf, "resource2"), O_RDWR);
+	char *bar = mmap(NULL, size, PROT_READ, MAP_SHARED, fd, 0);
+	bool found = false;
+	size_t at;
+
+	for (at = 0; bar != MAP_FAILED && at < size && !found; at += SIZE)
+		found = p2pmem_match(bar + at, SIZE, seed, 0) == SIZE;
+	munmap(bar, size);
+	close(fd);
+	return found;
+}
+
+static sigjmp_buf landing;
+
+static void on_sigbus(int sig)
+{
+	siglongjmp(landing, sig);
+}
+
+static bool is_gone(const void *addr)
+{
+	struct sigaction action = { .sa_handler = on_sigbus };
+	bool gone = true;
+
+	sigaction(SIGBUS, &action, NULL);
+	if (!sigsetjmp(landing, 1)) {
+		p2pmem_get(addr);
+		gone = false;
+	}
+	signal(SIGBUS, SIG_DFL);
+	return gone;
+}
+
+/*
+ * The driver's remove function turns the device off. What was being read into
+ * its memory is there, and nothing is when the function is called.
+ */
+TEST_F_TIMEOUT(quiesce, unbind_with_io_in_flight, 120)
+{
+	struct reader r;
+	int i;
+
+	ASSERT_EQ(0, p2pmem_write(DEBUG "off", "1"));
+	for (i = 0; i < self->times / 10; i++) {
+		fill_drive(self->slow, i);
+		ASSERT_TRUE(start_reader(&r, self->bdf, self->slow));
+		ASSERT_EQ(0, p2pmem_write(DRIVER "unbind", self->bdf));
+		ASSERT_EQ(0, pthread_join(r.thread, NULL));
+		EXPECT_EQ(SIZE, r.got);
+		EXPECT_TRUE(is_gone(r.addr));
+		munmap(r.addr, SIZE);
+		ASSERT_EQ(0, p2pmem_write(DRIVER "bind", self->bdf));
+		ASSERT_TRUE(is_in_bar(self->bdf, self->size, i));
+	}
+	EXPECT_EQ(i, p2pmem_read(DEBUG "looks"));
+	EXPECT_EQ(0, p2pmem_read(DEBUG "pinned"));
+}
+
+static int reset(const char *bdf)
+{
+	return p2pmem_write(p2pmem_path(bdf, "reset"), "1");
+}
+
+/*
+ * QEMU's ports don't say that the link is up again, and the kernel takes such a
+ * reset for one that failed.
+ */
+static bool was_reset(int error)
+{
+	return !error || error == -ENOTTY || error == -ETIMEDOUT;
+}
+
+TEST_F_TIMEOUT(quiesce, resets_with_io_in_flight, 400)
+{
+	struct reader r;
+	int i;
+
+	for (i = 0; i < self->times / 10; i++) {
+		fill_drive(self->slow, 1000 + i);
+		ASSERT_TRUE(start_reader(&r, self->bdf, self->slow));
+		ASSERT_TRUE(was_reset(reset(self->bdf)));
+		ASSERT_EQ(0, pthread_join(r.thread, NULL));
+		EXPECT_EQ(SIZE, r.got);
+		EXPECT_TRUE(is_gone(r.addr));
+		munmap(r.addr, SIZE);
+		ASSERT_TRUE(is_in_bar(self->bdf, self->size, 1000 + i));
+		/* It serves again, and nothing that was there is seen. */
+		ASSERT_EQ(self->size, p2pmem_available(self->bdf));
+		ASSERT_TRUE(zeros_are_mapped(self->bdf));
+	}
+	EXPECT_EQ(i, p2pmem_read(DEBUG "looks"));
+	EXPECT_EQ(0, p2pmem_read(DEBUG "pinned"));
+}
+
+struct mapper {
+	pthread_t thread;
+	const char *bdf, *drive;
+	atomic_bool stop;
+	atomic_ulong good, refused, dirty;
+};
+
+/* In a process of its own, since a page may go while it is looked at */
+static void map_and_look(struct mapper *m)
+{
+	void *addr = p2pmem_map(m->bdf, 4 * PAGE);
+	int fd;
+
+	if (addr == MAP_FAILED) {
+		if (errno == EIO || errno == ENODEV)
+			m->refused++;
+		else
+			m->dirty++;
+		usleep(100);
+		return;
+	}
+	if (!sigsetjmp(landing, 1)) {
+		if (!p2pmem_is_zero(addr, 4 * PAGE))
+			m->dirty++;
+		p2pmem_fill(addr, 4 * PAGE, 3, 0);
+		m->good++;
+	}
+	fd = open(m->drive, O_RDONLY | O_DIRECT);
+	if (pread(fd, addr, 4 * PAGE, 0) < 0 && errno != EFAULT)
+		m->dirty++;
+	close(fd);
+	munmap(addr, 4 * PAGE);
+}
+
+/* Mappings, stores to them and I/O at any moment of a reset */
+TEST_F_TIMEOUT(quiesce, resets_with_users, 400)
+{
+	struct sigaction action = { .sa_handler = on_sigbus };
+	struct mapper *m = mmap(NULL, PAGE, PROT_READ | PROT_WRITE,
+				MAP_SHARED | MAP_ANONYMOUS, -1, 0);
+	int i, status;
+	pid_t pid;
+
+	ASSERT_NE(MAP_FAILED, (void *)m);
+	m->bdf = self->bdf;
+	m->drive = self->source;
+	fill_drive(self->source, 4);
+	pid = fork();
+	ASSERT_GE(pid, 0);
+	if (!pid) {
+		sigaction(SIGBUS, &action, NULL);
+		while (!m->stop)
+			map_and_look(m);
+		_exit(0);
+	}
+	for (i = 0; i < self->times; i++) {
+		unsigned long before = m->good;
+
+		EXPECT_TRUE(was_reset(reset(self->bdf)));
+		/* Let it get going, each tenth time. */
+		while (i % 10 == 0 && m->good == before &&
+		       !waitpid(pid, &status, WNOHANG))
+			usleep(200);
+	}
+	m->stop = true;
+	ASSERT_EQ(pid, waitpid(pid, &status, 0));
+	EXPECT_EQ(0, status);
+	EXPECT_EQ(0, m->dirty);
+	EXPECT_GE(m->good, self->times / 10);
+	EXPECT_EQ(self->size, p2pmem_available(self->bdf));
+	TH_LOG("%d resets, %lu mappings used, %lu refused", self->times,
+	       m->good, m->refused);
+	munmap(m, PAGE);
+}
+
+/* Kernel users are told, and the driver can wait for them. */
+TEST_F(quiesce, holders)
+{
+	int tries;
+
+	ASSERT_EQ(0, p2pmem_write(DEBUG "lets_go", "1"));
+	ASSERT_EQ(0, p2pmem_write(DEBUG "hold", "3"));
+	EXPECT_EQ(0, p2pmem_read(DEBUG "told"));
+	ASSERT_TRUE(was_reset(reset(self->bdf)));
+	EXPECT_EQ(1, p2pmem_read(DEBUG "told"));
+	/* A reset doesn't wait for them. */
+	for (tries = 0; tries < 100; tries++) {
+		if (p2pmem_available(self->bdf) == self->size)
+			break;
+		usleep(100000);
+	}
+	EXPECT_EQ(self->size, p2pmem_available(self->bdf));
+
+	ASSERT_EQ(0, p2pmem_write(DEBUG "hold", "3"));
+	ASSERT_EQ(0, p2pmem_write(DEBUG "drain", "1"));
+	ASSERT_EQ(0, p2pmem_write(DRIVER "unbind", self->bdf));
+	EXPECT_EQ(2, p2pmem_read(DEBUG "told"));
+	EXPECT_EQ(0, p2pmem_read(DEBUG "held_at_the_end_of_remove"));
+	ASSERT_EQ(0, p2pmem_write(DRIVER "bind", self->bdf));
+	EXPECT_EQ(self->size, p2pmem_available(self->bdf));
+	ASSERT_EQ(0, p2pmem_write(DEBUG "lets_go", "0"));
+}
+
+/* All of the memory takes a while to zero. */
+static void *map_all(int fd, size_t size)
+{
+	return mmap(NULL, size, PROT_READ | PROT_WRITE, MAP_SHARED, fd, 0);
+}
+
+static double now(void)
+{
+	struct timespec t;
+
+	clock_gettime(CLOCK_MONOTONIC, &t);
+	return t.tv_sec + t.tv_nsec / 1e9;
+}
+
+TEST_F(quiesce, whole_memory)
+{
+	int fd = open(p2pmem_path(self->bdf, "p2pmem/allocate"), O_RDWR);
+	double start = now();
+	void *addr = map_all(fd, self->size);
+
+	ASSERT_NE(MAP_FAILED, addr);
+	TH_LOG("%lld MiB mapped in %.3f s", self->size >> 20, now() - start);
+	EXPECT_EQ(0, p2pmem_available(self->bdf));
+	EXPECT_TRUE(p2pmem_is_zero(addr, self->size));
+	munmap(addr, self->size);
+	close(fd);
+	EXPECT_EQ(self->size, p2pmem_available(self->bdf));
+}
+
+TEST_F(quiesce, killed_while_it_maps)
+{
+	int i, status;
+	double start;
+	pid_t pid;
+
+	for (i = 0; i < 10; i++) {
+		int fd = open(p2pmem_path(self->bdf, "p2pmem/allocate"), O_RDWR);
+
+		pid = fork();
+		ASSERT_GE(pid, 0);
+		if (!pid)
+			while (1)
+				munmap(map_all(fd, self->size), self->size);
+		close(fd);
+		usleep(20000 * i);
+		start = now();
+		kill(pid, SIGKILL);
+		ASSERT_EQ(pid, waitpid(pid, &status, 0));
+		EXPECT_LT(now() - start, p2pmem_slowness());
+		EXPECT_EQ(self->size, p2pmem_available(self->bdf));
+	}
+}
+
+TEST_HARNESS_MAIN

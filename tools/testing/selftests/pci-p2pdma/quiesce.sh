@@ -1,0 +1,12 @@
+#!/bin/sh
+# SPDX-License-Identifier: GPL-2.0
+# quiesce.sh [TIMES]: a provider that is reset, unbound or turned off while others
+# use its memory. For the topology "slow".
+. "$(dirname "$0")/lib.sh"
+need shm slow source
+P2PMEM_MODULE=test_modules/p2pdma_provider.ko
+P2PMEM_SHM=$(shm)
+P2PMEM_SLOW=/dev/$(nvme_of slow)n1
+P2PMEM_TIMES=$1
+export P2PMEM_MODULE P2PMEM_SHM P2PMEM_SLOW P2PMEM_TIMES
+exec p2pmem_quiesce

@@ -146,8 +146,8 @@ static int zero_pages(struct pci_p2pdma *p2pdma, struct page *page)
 
 /*
  * A free page has a reference count of one. The mapping takes another, and the
- * first is dropped: from here on the page belongs to the mapping, and whoever
- * drops the last reference returns it to the pool.
+ * first is dropped: from here on the page belongs to the mapping, and the last
+ * put_page() returns it to the pool.
  */
 static int map_pages(struct vm_area_struct *vma, struct pci_p2pdma *p2pdma,
 		     struct page *page)
@@ -172,7 +172,8 @@ static int map_pages(struct vm_area_struct *vma, struct pci_p2pdma *p2pdma,
 
 /*
  * A page that was mapped read-only, and is written to. There is no file to
- * keep informed; but it takes somebody to say that all is well.
+ * keep informed; but kernfs calls ->page_mkwrite() whenever there are vm_ops,
+ * and without VM_FAULT_LOCKED the fault is tried again for ever.
  */
 static vm_fault_t allocate_page_mkwrite(struct vm_fault *vmf)
 {

@@ -12,8 +12,8 @@
  *	NULL			nothing, or see p2pdma_buddy.c
  *
  * Laws:
- * - A kernel caller's allocation is freed whole: whoever swaps the page count
- *   for NULL owns the right to free.
+ * - A kernel caller's allocation is freed whole: the call that swaps the page
+ *   count for NULL owns the right to free.
  * - A page in a user mapping is freed by its last put_page(), alone.
  * - A page is in a free block only while genalloc counts it as free. So what
  *   the buddy system finds genalloc can mark.
@@ -268,7 +268,7 @@ static void pieces_free(struct pci_dev *pdev, const struct pieces *pieces)
 
 	for (i = 0; i < pieces->nr; i++) {
 		piece = next;
-		next = (struct page *)page_private(piece);
+		next = p2pdma_next_page(piece);
 		pci_free_p2pmem(pdev, page_to_virt(piece),
 				pages_of(piece) << PAGE_SHIFT);
 	}
@@ -348,7 +348,7 @@ int p2pdma_pool_alloc_sgl(struct pci_dev *pdev, struct scatterlist **sgl,
 			    min_t(u64, length, (u64)pages_of(piece) << PAGE_SHIFT),
 			    0);
 		length -= sg->length;
-		piece = (struct page *)page_private(piece);
+		piece = p2pdma_next_page(piece);
 	}
 	*sgl = table.sgl;
 	*nents = pieces.nr;
@@ -358,9 +358,9 @@ int p2pdma_pool_alloc_sgl(struct pci_dev *pdev, struct scatterlist **sgl,
 /* User pages */
 
 /*
- * The last put_page(), in any context, or before anybody has mapped it. If the
- * last reference was dropped by somebody who had none, of memory that a kernel
- * caller has, nothing is freed.
+ * The last put_page(), in any context, or before the page was mapped. Where that
+ * put had no reference of its own, on memory that a kernel caller has, nothing is
+ * freed.
  */
 void p2pdma_pool_free_page(struct pci_p2pdma *p2pdma, struct page *page)
 {

@@ -5,7 +5,7 @@
  * Before a device is unbound, reset or put to sleep, and when its channel has
  * an error, its provider is closed: allocations fail, holders are told, user
  * mappings are torn down. Then I/O with user pages is waited for, so that the
- * device isn't touched under somebody's DMA. What kernel callers hold is waited
+ * device isn't touched while DMA to it goes on. What kernel callers hold is waited
  * for when the driver asks, in pci_p2pmem_drain(), or when its devres ends the
  * provider. A provider that was not unbound is opened again.
  *
@@ -19,8 +19,8 @@
  * Locks: all but the drain and the suspension are entered with device_lock held
  * by the core, which keeps the provider. Recovery holds pci_bus_sem, too, and
  * so what is done in it takes no other lock of the PCI core: p2pdma_holders,
- * and the locks of page tables. A wait holds device_lock, for as long as
- * somebody's I/O or memory lasts. That I/O must not need the device_lock of its
+ * and the locks of page tables. A wait holds device_lock, for as long as the I/O
+ * or the memory waited for lasts. That I/O must not need the device_lock of its
  * provider to end. There is one known case where it does: if an error is
  * reported for a port above both while the provider is unbound or reset, then
  * recovery waits for the provider's device_lock, and I/O of a client below that
@@ -105,12 +105,11 @@ static void tell_holders(struct pci_p2pdma *p2pdma)
  *
  * The function is called, once each time, when the provider's driver is being
  * unbound, its device is about to be reset or to sleep, or its channel has an
- * error. From
- * then on nothing is allocated. It should see to it that what is allocated is
- * freed soon, also without further events: the device waits for that when its
- * driver is unbound. It must not wait for I/O, nor take a device_lock,
- * pci_bus_sem (which pci_get_device() and its like take), a lock under which one
- * of them is taken, or one under which a holder is removed.
+ * error. From then on nothing is allocated. It should see to it that what is
+ * allocated is freed soon, also without further events: the device waits for
+ * that when its driver is unbound. It must not wait for I/O, nor take a
+ * device_lock, pci_bus_sem (which pci_get_device() and its like take), a lock
+ * under which one of them is taken, or one under which a holder is removed.
  *
  * Context: Process context; may sleep. Not in @holder's function.
  * Return: 0; -ENODEV if @provider has no peer-to-peer memory, or none to be
@@ -214,13 +213,7 @@ static bool wait_until(struct pci_p2pdma *p2pdma,
 {
 	/* Allocators that missed ->closed are done, and freers will see it. */
 	synchronize_rcu();
-	if (condition(p2pdma))
-		return true;
-	if (patience != MAX_SCHEDULE_TIMEOUT)
-		return wait_event_timeout(p2pdma->waiters, condition(p2pdma),
-					  patience);
-	wait_event(p2pdma->waiters, condition(p2pdma));
-	return true;
+	return wait_event_timeout(p2pdma->waiters, condition(p2pdma), patience);
 }
 
 void p2pdma_wait_for_all(struct pci_p2pdma *p2pdma)
@@ -261,14 +254,26 @@ void pci_p2pmem_drain(struct pci_dev *pdev)
 	p2pdma_wait_for_all(p2pdma);
 }
 EXPORT_SYMBOL_GPL(pci_p2pmem_drain);
+
 /* Called by the PCI core, see pci.h */
 
-void p2pdma_reset_prepare(struct pci_dev *pdev)
+static void quiesce(struct pci_dev *pdev, enum p2pdma_closed why)
 {
 	struct pci_p2pdma *p2pdma = provider_of(pdev);
 
-	if (p2pdma && close_provider(p2pdma, P2PDMA_IN_RESET))
+	if (p2pdma && close_provider(p2pdma, why))
 		wait_until(p2pdma, no_user_page, MAX_SCHEDULE_TIMEOUT);
+}
+
+/* Before the driver's remove function */
+void p2pdma_unbind(struct pci_dev *pdev)
+{
+	quiesce(pdev, P2PDMA_RETIRED);
+}
+
+void p2pdma_reset_prepare(struct pci_dev *pdev)
+{
+	quiesce(pdev, P2PDMA_IN_RESET);
 }
 
 void p2pdma_reset_done(struct pci_dev *pdev)
@@ -297,17 +302,6 @@ void p2pdma_error_resume(struct pci_dev *pdev)
 
 	if (p2pdma)
 		open_provider(p2pdma, P2PDMA_IN_ERROR);
-}
-
-/* Before the driver's remove function */
-void p2pdma_unbind(struct pci_dev *pdev)
-{
-	struct pci_p2pdma *p2pdma = provider_of(pdev);
-
-	if (!p2pdma)
-		return;
-	p2pdma_close_for_unbind(p2pdma);
-	wait_until(p2pdma, no_user_page, MAX_SCHEDULE_TIMEOUT);
 }
 
 /* Suspension of the machine: a provider sleeps, or is awake. */

@@ -246,6 +246,20 @@ static inline size_t p2pmem_match(const void *addr, size_t size, uint64_t seed,
 	return i * 8;
 }
 
+/* The pattern at the beginning of a drive */
+static inline void p2pmem_fill_drive(const char *path, size_t size,
+				     uint64_t seed)
+{
+	void *buffer = aligned_alloc(PAGE, size);
+	int fd = open(path, O_WRONLY | O_DIRECT);
+
+	p2pmem_fill(buffer, size, seed, 0);
+	if (pwrite(fd, buffer, size, 0) != (ssize_t)size)
+		abort();
+	close(fd);
+	free(buffer);
+}
+
 static inline bool p2pmem_is_zero(const void *addr, size_t size)
 {
 	const uint64_t *word = addr;

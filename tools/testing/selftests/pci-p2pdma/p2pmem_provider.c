@@ -243,18 +243,6 @@ static void *move(void *data)
 	return NULL;
 }
 
-static void fill_drive(const char *path, uint64_t seed)
-{
-	void *buffer = aligned_alloc(PAGE, SIZE);
-	int fd = open(path, O_WRONLY | O_DIRECT);
-
-	p2pmem_fill(buffer, SIZE, seed, 0);
-	if (pwrite(fd, buffer, SIZE, 0) != SIZE)
-		abort();
-	close(fd);
-	free(buffer);
-}
-
 static size_t match_drive(const char *path, uint64_t seed)
 {
 	void *buffer = aligned_alloc(PAGE, SIZE);
@@ -277,8 +265,8 @@ TEST_F_TIMEOUT(provider, a_thousand_binds_under_io, 800)
 
 	if (!p2pmem_has_mappings(self->bdf))
 		SKIP(return, "this kernel has no user mappings of p2pmem");
-	fill_drive(self->source, 77);
-	fill_drive(self->target, 78);
+	p2pmem_fill_drive(self->source, SIZE, 77);
+	p2pmem_fill_drive(self->target, SIZE, 78);
 	ASSERT_EQ(0, pthread_create(&m.thread, NULL, move, &m));
 	for (i = 0; i < atoi(binds); i++) {
 		unsigned long before = m.moved;
@@ -306,7 +294,7 @@ TEST_F(provider, module_unload_while_mapped)
 
 	if (!p2pmem_has_mappings(self->bdf))
 		SKIP(return, "this kernel has no user mappings of p2pmem");
-	fill_drive(self->source, 79);
+	p2pmem_fill_drive(self->source, SIZE, 79);
 	ASSERT_EQ(0, pthread_create(&m.thread, NULL, move, &m));
 	for (i = 0; i < 20; i++) {
 		addr = p2pmem_map(self->bdf, PAGE);

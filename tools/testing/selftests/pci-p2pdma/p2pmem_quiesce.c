@@ -174,18 +174,6 @@ static void *read_slowly(void *data)
 	return NULL;
 }
 
-static void fill_drive(const char *path, uint64_t seed)
-{
-	void *buffer = aligned_alloc(PAGE, SIZE);
-	int fd = open(path, O_WRONLY | O_DIRECT);
-
-	p2pmem_fill(buffer, SIZE, seed, 0);
-	if (pwrite(fd, buffer, SIZE, 0) != SIZE)
-		abort();
-	close(fd);
-	free(buffer);
-}
-
 /* Begins a read, and returns when it is in flight. */
 static bool start_reader(struct reader *r, const char *bdf, const char *drive)
 {
@@ -247,7 +235,7 @@ TEST_F_TIMEOUT(quiesce, unbind_with_io_in_flight, 120)
 
 	ASSERT_EQ(0, p2pmem_write(DEBUG "off", "1"));
 	for (i = 0; i < self->times / 10; i++) {
-		fill_drive(self->slow, i);
+		p2pmem_fill_drive(self->slow, SIZE, i);
 		ASSERT_TRUE(start_reader(&r, self->bdf, self->slow));
 		ASSERT_EQ(0, p2pmem_write(DRIVER "unbind", self->bdf));
 		ASSERT_EQ(0, pthread_join(r.thread, NULL));
@@ -281,7 +269,7 @@ TEST_F_TIMEOUT(quiesce, resets_with_io_in_flight, 400)
 	int i;
 
 	for (i = 0; i < self->times / 10; i++) {
-		fill_drive(self->slow, 1000 + i);
+		p2pmem_fill_drive(self->slow, SIZE, 1000 + i);
 		ASSERT_TRUE(start_reader(&r, self->bdf, self->slow));
 		ASSERT_TRUE(was_reset(reset(self->bdf)));
 		ASSERT_EQ(0, pthread_join(r.thread, NULL));
@@ -343,7 +331,7 @@ TEST_F_TIMEOUT(quiesce, resets_with_users, 400)
 	ASSERT_NE(MAP_FAILED, (void *)m);
 	m->bdf = self->bdf;
 	m->drive = self->source;
-	fill_drive(self->source, 4);
+	p2pmem_fill_drive(self->source, SIZE, 4);
 	pid = fork();
 	ASSERT_GE(pid, 0);
 	if (!pid) {

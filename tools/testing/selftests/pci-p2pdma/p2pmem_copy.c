@@ -5,7 +5,6 @@
  * Where the drives reach the provider the data arrives; where they don't, the
  * I/O fails, and no data has moved.
  */
-#define _GNU_SOURCE
 #include <sys/uio.h>
 
 #include "p2pmem_harness.h"

@@ -22,7 +22,6 @@
  * page tables, or is told by the module. Exit status 0: copied, and all that
  * was looked at was right.
  */
-#define _GNU_SOURCE
 #include <err.h>
 #include <linux/fs.h>
 #include <sys/ioctl.h>

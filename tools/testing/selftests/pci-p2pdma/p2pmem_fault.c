@@ -5,7 +5,6 @@
  * For a kernel with CONFIG_FAILSLAB and CONFIG_FAIL_PAGE_ALLOC, told to fail
  * GFP_KERNEL allocations too, and pages of any order.
  */
-#define _GNU_SOURCE
 #include <sys/ioctl.h>
 
 #include "p2pmem_harness.h"

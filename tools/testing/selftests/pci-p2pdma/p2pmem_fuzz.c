@@ -5,7 +5,6 @@
  *
  * P2PMEM_FUZZ_CALLS says how many, P2PMEM_FUZZ_SEED where to begin.
  */
-#define _GNU_SOURCE
 #include <signal.h>
 #include <sys/ioctl.h>
 #include <sys/uio.h>

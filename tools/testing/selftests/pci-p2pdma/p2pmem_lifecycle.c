@@ -2,7 +2,6 @@
 /*
  * The provider's driver comes and goes; its controller is reset
  */
-#define _GNU_SOURCE
 #include <dirent.h>
 #include <pthread.h>
 #include <setjmp.h>

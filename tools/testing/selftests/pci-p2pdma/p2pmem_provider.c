@@ -3,7 +3,6 @@
  * A provider goes away while its memory is in use: with the module
  * p2pdma_provider, which P2PMEM_MODULE names
  */
-#define _GNU_SOURCE
 #include <pthread.h>
 #include <signal.h>
 #include <stdatomic.h>

@@ -2,7 +2,6 @@
 /*
  * /dev/pci_p2pdma: answers, errors, and nonsense
  */
-#define _GNU_SOURCE
 #include <linux/pci-p2pdma.h>
 #include <limits.h>
 #include <sys/ioctl.h>

@@ -4,7 +4,6 @@
  * with the module p2pdma_provider, which P2PMEM_MODULE names, and a drive that
  * is slow enough for its I/O to be in flight then
  */
-#define _GNU_SOURCE
 #include <pthread.h>
 #include <setjmp.h>
 #include <signal.h>

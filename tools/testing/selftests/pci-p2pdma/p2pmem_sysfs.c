@@ -2,7 +2,6 @@
 /*
  * The files in p2pmem/, and user mappings of them
  */
-#define _GNU_SOURCE
 #include <signal.h>
 #include <sys/wait.h>
 

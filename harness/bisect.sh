@@ -215,7 +215,7 @@ base_commit=$(cat "$series_work/base")
 mapfile -t all_sources < <(in_series_git diff --name-only "$base_commit" series |
 	grep -E '^(drivers|kernel|mm)/.*\.c$')
 mkdir -p "$logs"
-ln -sf "$main_out/initramfs.gz" "$out/initramfs.gz"
+ln -sf "$main_out/initramfs.cpio" "$out/initramfs.cpio"
 step tree "making a work tree of the base" start_over
 warm_up
 step tree "going back to the base" start_over

@@ -40,10 +40,10 @@ mkdir -p "$logs"
 # archive of archives
 initrd=$(mktemp "$out/initrd.XXXXXX")
 trap 'rm -f "$initrd"' EXIT
-archives=("$out/initramfs.gz" "${INITRD_TOO:-}")
+archives=("$out/initramfs.cpio" "${INITRD_TOO:-}")
 # Kernels that are compared (same.sh) have the same files.
-[[ $jobs == facts ]] || archives+=("$out/modules-${flavour%-broken}.gz")
-[[ +$jobs != *+fio* ]] || archives+=("$out/initramfs-fio.gz")
+[[ $jobs == facts ]] || archives+=("$out/modules-${flavour%-broken}.cpio")
+[[ +$jobs != *+fio* ]] || archives+=("$out/initramfs-fio.cpio")
 for archive in "${archives[@]}"; do
 	[[ ! -f $archive ]] || cat "$archive"
 done >"$initrd"

@@ -18,11 +18,11 @@ load_base
 flavour=${1:-plain}
 configs=$root/harness/configs
 case $flavour in
-plain | plain-broken | lint) fragments=("$configs"/{plain,net}.config) ;;
-debug | debug-broken) fragments=("$configs"/{plain,debug}.config) ;;
+plain | plain-broken | lint) fragments=("$configs"/{plain,net,life}.config) ;;
+debug | debug-broken) fragments=("$configs"/{plain,life,debug}.config) ;;
 kcsan) fragments=("$configs"/{plain,kcsan}.config) ;;
-off) fragments=("$configs"/{plain,net,off}.config) ;;
-untouched) fragments=("$configs"/{plain,net,untouched}.config) ;;
+off) fragments=("$configs"/{plain,net,life,off}.config) ;;
+untouched) fragments=("$configs"/{plain,net,life,untouched}.config) ;;
 coverage) fragments=("$configs"/{plain,coverage}.config) ;;
 users) fragments=("$configs"/{plain,users}.config) ;;
 *) die "no such kernel: $flavour" ;;

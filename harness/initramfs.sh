@@ -96,29 +96,28 @@ fill_bench()
 	build_modules "$1" "$sources" bench "$2/modules"
 }
 
-# pack DIR ARCHIVE
+# pack DIR ARCHIVE: not compressed, since guests would take seconds to undo that
 pack()
 {
-	(cd "$1" && find . | LC_ALL=C sort | cpio -o -H newc --quiet) |
-		gzip -1 >"$2.new"
+	(cd "$1" && find . | LC_ALL=C sort | cpio -o -H newc --quiet) >"$2.new"
 	mv "$2.new" "$2"
 }
 
 # Made once: it depends on Debian's package only
 make_fio()
 {
-	[[ ! -f $out/initramfs-fio.gz ]] || return 0
+	[[ ! -f $out/initramfs-fio.cpio ]] || return 0
 	rm -rf "$fio_guest"
 	mkdir -p "$fio_guest/bin"
 	add_program "$fio_guest" fio
-	pack "$fio_guest" "$out/initramfs-fio.gz"
+	pack "$fio_guest" "$out/initramfs-fio.cpio"
 }
 
 make_initramfs()
 {
 	fill_guest
 	[[ ${1:-} != full ]] || fill_full
-	pack "$guest" "$out/initramfs.gz"
+	pack "$guest" "$out/initramfs.cpio"
 }
 
 # make_modules KIND FLAVOUR
@@ -129,7 +128,7 @@ make_modules()
 	rm -rf "$dir"
 	mkdir -p "$dir"
 	"fill_$1" "$2" "$dir"
-	pack "$dir" "$out/modules-$2.gz"
+	pack "$dir" "$out/modules-$2.cpio"
 }
 
 case ${1:-} in

@@ -35,6 +35,7 @@
 #include <linux/export.h>
 #include <linux/iommu-dma.h>
 #include <linux/kstrtox.h>
+#include <linux/memremap.h>
 #include <linux/minmax.h>
 #include <linux/pci-p2pdma.h>
 #include <linux/prandom.h>
@@ -68,14 +69,18 @@
  * are its unit, for its CPU address as for its size. The memory is for the
  * device's own driver until pci_p2pmem_publish().
  *
- * It is undone when the driver is unbound. The driver's devres teardown then
- * waits for all users of the memory.
+ * It is undone by pci_p2pdma_remove_resource(), or when the driver is unbound.
+ * The driver's devres teardown then waits for all users of the memory.
  *
  * Context: Process context; sleeps.
  * Return: 0; -EINVAL if there is no such BAR, if it isn't an assigned memory
- * BAR, or if the range is outside of it or doesn't fit the hotplug code (the
- * log says which); -EEXIST if it overlaps a range added before; -ENOMEM. After
- * an error everything is as it was before.
+ * BAR, or if the range is outside of it or doesn't fit the hotplug code; -E2BIG
+ * if it is beyond what the kernel can map; -EBUSY if it overlaps system memory, or
+ * somebody else has made its page structures; -EINVAL or -EBUSY if it is mapped
+ * with a memory type that excludes the kernel's; -EEXIST if it overlaps a range
+ * added before; -ENODEV if the driver is being unbound; -ENOMEM; or what else
+ * memory hotplug returns. The log says why, but for -ENODEV. After an error
+ * everything is as it was before.
  */
 int pci_p2pdma_add_resource(struct pci_dev *pdev, int bar, size_t size,
 			    u64 offset)
@@ -83,6 +88,58 @@ int pci_p2pdma_add_resource(struct pci_dev *pdev, int bar, size_t size,
 	return p2pdma_add_range(pdev, bar, size, offset);
 }
 EXPORT_SYMBOL_GPL(pci_p2pdma_add_resource);
+
+/**
+ * pci_p2pdma_align_range() - The part of a range that can be added
+ * @pdev: the device
+ * @bar: number of the BAR, from 0
+ * @size: bytes; in and out
+ * @offset: bytes from the start of the BAR; in and out
+ *
+ * For a device whose memory doesn't fit the units of the memory hotplug code,
+ * see pci_p2pdma_add_resource().
+ *
+ * Context: Any.
+ * Return: false if no part of it can; then nothing is changed.
+ */
+bool pci_p2pdma_align_range(struct pci_dev *pdev, int bar, u64 *size,
+			    u64 *offset)
+{
+	u64 align = memremap_compat_align();
+	u64 bar_start = pci_resource_start(pdev, bar);
+	u64 start = ALIGN(bar_start + *offset, align);
+	u64 end = ALIGN_DOWN(bar_start + *offset + *size, align);
+
+	if (start >= end)
+		return false;
+	*size = end - start;
+	*offset = start - bar_start;
+	return true;
+}
+EXPORT_SYMBOL_GPL(pci_p2pdma_align_range);
+
+/**
+ * pci_p2pdma_remove_resource() - Undo pci_p2pdma_add_resource()
+ * @pdev: the provider
+ * @bar: number of the BAR
+ * @offset: as the range was added
+ *
+ * For a module that has added memory of a device which another driver is bound
+ * to, when it is unloaded. Does nothing if there is no such range any more, as
+ * after that driver was unbound. Not for functions that devres calls.
+ *
+ * User mappings of all of the device's memory are torn down, holders are told,
+ * and nothing is allocated meanwhile. Then users of the range are waited for. If
+ * the device has other ranges, it serves again.
+ *
+ * Context: Process context, with device_lock of @pdev held; sleeps as long as
+ * others have memory of the range.
+ */
+void pci_p2pdma_remove_resource(struct pci_dev *pdev, int bar, u64 offset)
+{
+	p2pdma_remove_range(pdev, bar, offset);
+}
+EXPORT_SYMBOL_GPL(pci_p2pdma_remove_resource);
 
 /**
  * pci_p2pmem_publish() - Let orchestrators find a provider, or not any more

@@ -18,6 +18,10 @@
  * the first setting of pdev->p2pdma. It is held neither while page structures
  * are made, nor while users of p2pmem are waited for.
  *
+ * Poisoned pages are reported with a lock of memory_failure() and a reference on
+ * their pagemap held, which keeps the range and its provider. i_mmap_rwsem of I/O
+ * memory is taken within.
+ *
  * withheld_lock is taken in mmap() and when a provider is closed, and nothing
  * within it but the locks of the pool. Those are recent->lock and within it
  * buddy->lock, with interrupts off, for as long as one request takes; a request
@@ -36,8 +40,12 @@
  *   ->closed		atomic bit operations, by the holder of device_lock. An
  *			allocator may miss it for a grace period, a freer not
  *			after one.
- *   ->pool		genalloc is lockless. Chunks are only ever added, and are
- *			used under rcu_read_lock() by the freer.
+ *   ->pool		genalloc is lockless. Its chunks are an RCU list. One is
+ *			taken out when nothing of it is allocated, and freed a
+ *			grace period later.
+ *   range->p2pdma, ->has_poison
+ *			READ_ONCE/WRITE_ONCE. Nothing is allocated of a range
+ *			without a provider; poison that is missed is met later.
  *   buddy->orders, recent->nr
  *			READ_ONCE/WRITE_ONCE; hints.
  *   host->p2pdma	READ_ONCE/WRITE_ONCE of one word, as acs_ctrl,
@@ -71,6 +79,7 @@ enum p2pdma_closed {
 	P2PDMA_IN_RESET,
 	P2PDMA_IN_ERROR,
 	P2PDMA_ASLEEP,
+	P2PDMA_SHRINKING,	/* a range of it is being removed */
 };
 
 /**
@@ -79,6 +88,7 @@ enum p2pdma_closed {
  * @pool: all ranges; "phys" in genalloc's words is the bus address here
  * @closed: nothing more is allocated, for these reasons
  * @times_closed: how often one of them was set
+ * @leaving: the range that is being removed
  * @window: which one p2pdma_mmap.c maps its memory in
  * @nr_user_pages: allocated for user mappings
  * @withheld_lock: protects @withheld
@@ -97,6 +107,7 @@ struct pci_p2pdma {
 	struct gen_pool *pool;
 	unsigned long closed;
 	unsigned int times_closed;
+	struct p2pdma_range *leaving;
 	int window;
 	atomic_long_t nr_user_pages;
 	struct mutex withheld_lock;	/* protects @withheld */
@@ -117,6 +128,7 @@ struct pci_p2pdma {
  * @p2pdma: the provider, NULL until it has the range
  * @bus_offset: bus address minus CPU physical address
  * @buddy: where it has free pages
+ * @has_poison: pages of it are marked as poisoned
  * @pgmap: the pages; struct page leads here and so to @p2pdma
  */
 struct p2pdma_range {
@@ -124,6 +136,7 @@ struct p2pdma_range {
 	struct pci_p2pdma *p2pdma;
 	u64 bus_offset;
 	struct p2pdma_buddy buddy;
+	bool has_poison;
 	struct dev_pagemap pgmap;
 };
 
@@ -159,12 +172,16 @@ p2pdma_check_addresses(struct p2pdma_verdict *verdict, struct device *dev,
 
 /* p2pdma_provider.c */
 int p2pdma_add_range(struct pci_dev *pdev, int bar, u64 size, u64 offset);
+void p2pdma_remove_range(struct pci_dev *pdev, int bar, u64 offset);
 
 /* p2pdma_quiesce.c */
 void p2pdma_init_closing(struct pci_p2pdma *p2pdma);
 void p2pdma_end_closing(struct pci_p2pdma *p2pdma);
 void p2pdma_close_for_unbind(struct pci_p2pdma *p2pdma);
 void p2pdma_wait_for_all(struct pci_p2pdma *p2pdma);
+void p2pdma_close_for_shrinking(struct pci_p2pdma *p2pdma,
+				struct p2pdma_range *range);
+void p2pdma_open_after_shrinking(struct pci_p2pdma *p2pdma);
 
 /* Error for a request that finds the provider closed */
 static inline int p2pdma_closed_error(struct pci_p2pdma *p2pdma)
@@ -180,6 +197,8 @@ pci_bus_addr_t p2pdma_pool_virt_to_bus(struct pci_p2pdma *p2pdma, void *addr);
 int p2pdma_pool_alloc_sgl(struct pci_dev *pdev, struct scatterlist **sgl,
 			  unsigned int *nents, u32 length);
 size_t p2pdma_pool_in_use(struct pci_p2pdma *p2pdma);
+unsigned long p2pdma_pool_range_in_use(struct p2pdma_range *range);
+void p2pdma_pool_remove(struct pci_p2pdma *p2pdma, struct p2pdma_range *range);
 u64 p2pdma_pool_first_used(struct pci_p2pdma *p2pdma);
 unsigned long p2pdma_pool_largest(struct pci_p2pdma *p2pdma);
 unsigned long p2pdma_pool_pieces(struct pci_p2pdma *p2pdma);
@@ -199,6 +218,7 @@ int p2pdma_sysfs_create(struct pci_dev *pdev);
 void p2pdma_sysfs_remove(struct pci_dev *pdev);
 extern struct bin_attribute *p2pdma_mmap_attrs[];
 int p2pdma_mmap_create(struct pci_p2pdma *p2pdma);
+void p2pdma_mmap_unmap(struct pci_p2pdma *p2pdma);
 void p2pdma_mmap_close(struct pci_p2pdma *p2pdma);
 void p2pdma_mmap_destroy(struct pci_p2pdma *p2pdma);
 

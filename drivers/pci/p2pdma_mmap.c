@@ -64,6 +64,8 @@ static bool zero_page(struct page *page)
 	/* The memory isn't cached: each store crosses the link by itself. */
 	__iowrite64_copy(io, page_address(ZERO_PAGE(0)),
 			 PAGE_SIZE / sizeof(u64));
+	/* Unless somebody else has mapped the BAR write-combining before */
+	wmb();
 	return !readq(io + PAGE_SIZE - sizeof(u64));
 }
 
@@ -107,7 +109,7 @@ static void release_withheld(struct pci_p2pdma *p2pdma, bool try_again)
 		return;
 	mutex_lock(&p2pdma->withheld_lock);
 	while ((page = p2pdma->withheld)) {
-		if (try_again &&
+		if (try_again && !PageHWPoison(page) &&
 		    (fatal_signal_pending(current) || !zero_page(page)))
 			break;
 		WRITE_ONCE(p2pdma->withheld, p2pdma_next_page(page));
@@ -259,10 +261,16 @@ void p2pdma_mmap_destroy(struct pci_p2pdma *p2pdma)
 	ida_free(&windows, p2pdma->window);
 }
 
-/* Of a closed provider: tear down what user space has mapped. */
-void p2pdma_mmap_close(struct pci_p2pdma *p2pdma)
+/* Tears down what user space has mapped. */
+void p2pdma_mmap_unmap(struct pci_p2pdma *p2pdma)
 {
 	unmap_mapping_pages(iomem_get_mapping(), window_start(p2pdma),
 			    WINDOW_PAGES, true);
+}
+
+/* Of a closed provider */
+void p2pdma_mmap_close(struct pci_p2pdma *p2pdma)
+{
+	p2pdma_mmap_unmap(p2pdma);
 	release_withheld(p2pdma, false);
 }

@@ -33,6 +33,7 @@
 #include <linux/rculist.h>
 #include <linux/scatterlist.h>
 #include <linux/sched.h>
+#include <linux/vmalloc.h>
 #include <linux/wait.h>
 
 #include "p2pdma.h"
@@ -40,23 +41,54 @@
 /* More pages than any run has */
 #define P2PDMA_USER_PAGE	((void *)LONG_MAX)
 
+/*
+ * Poisoned pages of a run that was found stay allocated for the buddy system,
+ * which so never finds them again. False if there are none
+ */
+static noinline bool drop_poisoned(struct p2pdma_range *range,
+				   unsigned long page, unsigned long nr)
+{
+	unsigned long i, good = 0;
+	bool any = false;
+
+	for (i = 0; i < nr; i++)
+		any |= PageHWPoison(&range->buddy.pages[page + i]);
+	if (!any)
+		return false;
+	for (i = 0; i <= nr; i++) {
+		if (i < nr && !PageHWPoison(&range->buddy.pages[page + i]))
+			continue;
+		if (i > good)
+			p2pdma_buddy_free(&range->buddy, page + good, i - good);
+		good = i + 1;
+	}
+	return true;
+}
+
 /* genalloc's algorithm: the first of @nr pages, or @size if there are none */
 unsigned long p2pdma_pool_find(unsigned long *map, unsigned long size,
 			       unsigned long start, unsigned int nr, void *data,
 			       struct gen_pool *pool, unsigned long start_addr)
 {
 	struct page *first = virt_to_page((void *)start_addr);
+	struct p2pdma_range *range = p2pdma_to_range(first->pgmap);
+	unsigned long page;
 
-	return p2pdma_buddy_alloc(&p2pdma_to_range(first->pgmap)->buddy, nr);
+	do
+		page = p2pdma_buddy_alloc(&range->buddy, nr);
+	while (unlikely(READ_ONCE(range->has_poison)) &&
+	       page != P2PDMA_NO_PAGE && drop_poisoned(range, page, nr));
+	return page;
 }
 
-/* The chunk that @addr is in, or NULL; under rcu_read_lock() */
+/* The chunk that @addr is in, or NULL; under rcu_read_lock(), or the pool's lock */
 static __always_inline struct gen_pool_chunk *
 chunk_of(struct pci_p2pdma *p2pdma, unsigned long addr)
 {
 	struct gen_pool_chunk *chunk;
 
-	list_for_each_entry_rcu(chunk, &p2pdma->pool->chunks, next_chunk)
+	list_for_each_entry_rcu(chunk, &p2pdma->pool->chunks, next_chunk,
+				lockdep_is_held(&p2pdma->pool->lock))
 		if (addr >= chunk->start_addr && addr <= chunk->end_addr)
 			return chunk;
 	return NULL;
@@ -194,27 +226,73 @@ pci_bus_addr_t p2pdma_pool_virt_to_bus(struct pci_p2pdma *p2pdma, void *addr)
 
 /* What is free, and what isn't */
 
+/* One walk, since a chunk may come meanwhile */
 size_t p2pdma_pool_in_use(struct pci_p2pdma *p2pdma)
 {
-	return gen_pool_size(p2pdma->pool) - gen_pool_avail(p2pdma->pool);
+	struct gen_pool_chunk *chunk;
+	size_t in_use = 0;
+
+	rcu_read_lock();
+	list_for_each_entry_rcu(chunk, &p2pdma->pool->chunks, next_chunk)
+		in_use += chunk->end_addr - chunk->start_addr + 1 -
+			  atomic_long_read(&chunk->avail);
+	rcu_read_unlock();
+	return in_use;
+}
+
+/* Of a range that the provider has; pages */
+unsigned long p2pdma_pool_range_in_use(struct p2pdma_range *range)
+{
+	struct gen_pool_chunk *chunk;
+	unsigned long free;
+
+	rcu_read_lock();
+	chunk = chunk_of(range->p2pdma,
+			 (unsigned long)page_to_virt(range->buddy.pages));
+	free = atomic_long_read(&chunk->avail) >> PAGE_SHIFT;
+	rcu_read_unlock();
+	return range->buddy.nr_pages - free;
+}
+
+/*
+ * Takes a range out of the pool, of which nothing is allocated, nor will be: the
+ * provider is closed. genalloc can only destroy a pool, and this is as that does
+ * it with each of its chunks.
+ */
+void p2pdma_pool_remove(struct pci_p2pdma *p2pdma, struct p2pdma_range *range)
+{
+	struct gen_pool *pool = p2pdma->pool;
+	struct gen_pool_chunk *chunk;
+
+	spin_lock(&pool->lock);
+	chunk = chunk_of(p2pdma,
+			 (unsigned long)page_to_virt(range->buddy.pages));
+	list_del_rcu(&chunk->next_chunk);
+	spin_unlock(&pool->lock);
+	synchronize_rcu();
+	vfree(chunk);
 }
 
 /* Physical address of the first page that is allocated, for people to read */
 u64 p2pdma_pool_first_used(struct pci_p2pdma *p2pdma)
 {
 	struct gen_pool_chunk *chunk;
+	u64 first = 0;
 
-	list_for_each_entry_rcu(chunk, &p2pdma->pool->chunks, next_chunk,
-				true) {
+	rcu_read_lock();
+	list_for_each_entry_rcu(chunk, &p2pdma->pool->chunks, next_chunk) {
 		unsigned long nr = (chunk->end_addr - chunk->start_addr + 1) >>
 				   PAGE_SHIFT;
 		/* Others go on allocating and freeing. */
 		unsigned long page = data_race(find_first_bit(chunk->bits, nr));
 
-		if (page < nr)
-			return __pa(chunk->start_addr) + (page << PAGE_SHIFT);
+		if (page == nr)
+			continue;
+		first = __pa(chunk->start_addr) + (page << PAGE_SHIFT);
+		break;
 	}
-	return 0;
+	rcu_read_unlock();
+	return first;
 }
 
 /* In pages; of a provider that can't go away */
@@ -223,13 +301,13 @@ unsigned long p2pdma_pool_largest(struct pci_p2pdma *p2pdma)
 	struct gen_pool_chunk *chunk;
 	unsigned long largest = 0;
 
-	/* "true": chunks are only ever added. */
-	list_for_each_entry_rcu(chunk, &p2pdma->pool->chunks, next_chunk,
-				true) {
+	rcu_read_lock();
+	list_for_each_entry_rcu(chunk, &p2pdma->pool->chunks, next_chunk) {
 		struct p2pdma_range *range = chunk->owner;
 
 		largest = max(largest, p2pdma_buddy_largest(&range->buddy));
 	}
+	rcu_read_unlock();
 	return largest;
 }
 
@@ -239,12 +317,13 @@ unsigned long p2pdma_pool_pieces(struct pci_p2pdma *p2pdma)
 	struct gen_pool_chunk *chunk;
 	unsigned long pieces = 0;
 
-	list_for_each_entry_rcu(chunk, &p2pdma->pool->chunks, next_chunk,
-				true) {
+	rcu_read_lock();
+	list_for_each_entry_rcu(chunk, &p2pdma->pool->chunks, next_chunk) {
 		struct p2pdma_range *range = chunk->owner;
 
 		pieces += p2pdma_buddy_blocks(&range->buddy);
 	}
+	rcu_read_unlock();
 	return pieces;
 }
 

@@ -14,6 +14,8 @@
 
 #include <linux/device.h>
 #include <linux/genalloc.h>
+#include <linux/ioport.h>
+#include <linux/memory_hotplug.h>
 #include <linux/memremap.h>
 #include <linux/mm.h>
 #include <linux/mutex.h>
@@ -39,9 +41,44 @@ static void p2pdma_page_free(struct page *page)
 	p2pdma_pool_free_page(p2pdma_to_range(page->pgmap)->p2pdma, page);
 }
 
+/*
+ * Pages that lose data, as the machine has found. They aren't handed out again.
+ * Which mapping has one isn't known, so all of the provider's go. One that is
+ * being made meanwhile is seen when the page is reported again.
+ */
+static int p2pdma_memory_failure(struct dev_pagemap *pgmap, unsigned long pfn,
+				 unsigned long nr_pages, int flags)
+{
+	struct p2pdma_range *range = p2pdma_to_range(pgmap);
+	unsigned long i;
+
+	for (i = 0; i < nr_pages; i++)
+		SetPageHWPoison(pfn_to_page(pfn + i));
+	WRITE_ONCE(range->has_poison, true);
+
+	mutex_lock(&p2pdma_mutex);
+	if (range->p2pdma) {
+		pci_err(range->p2pdma->pdev,
+			"peer-to-peer memory [mem %#llx-%#llx] is poisoned: it isn't used again, and user mappings are torn down\n",
+			PFN_PHYS(pfn), PFN_PHYS(pfn + nr_pages) - 1);
+		p2pdma_mmap_unmap(range->p2pdma);
+	}
+	mutex_unlock(&p2pdma_mutex);
+	/* Who reads it right now may have it by a mapping of another kind. */
+	return flags & MF_ACTION_REQUIRED ? -EBUSY : 0;
+}
+
 const struct dev_pagemap_ops p2pdma_pgmap_ops = {
 	.page_free = p2pdma_page_free,
+	.memory_failure = p2pdma_memory_failure,
 };
+
+static int range_refused(struct pci_dev *pdev, int bar, int error,
+			 const char *why)
+{
+	pci_err(pdev, "BAR %d: can't add peer-to-peer memory: %s\n", bar, why);
+	return error;
+}
 
 static bool range_overlaps(const struct range *wanted)
 {
@@ -82,23 +119,40 @@ static struct p2pdma_range *range_create(struct pci_dev *pdev, int bar,
 	mutex_unlock(&p2pdma_mutex);
 	if (error) {
 		kfree(range);
-		return ERR_PTR(error);
+		return ERR_PTR(range_refused(pdev, bar, error,
+					     "it overlaps what has been added"));
 	}
 	return range;
 }
 
-static int range_make_pages(struct p2pdma_range *range, struct pci_dev *pdev)
+/* memremap_pages() warns, or says little, of what is in its way. */
+static const char *why_no_pages(int error)
+{
+	switch (error) {
+	case -EINVAL:
+	case -EBUSY:
+		return "another mapping of it has another memory type";
+	case -ENOMEM:
+		return "no memory for page structures";
+	}
+	return "no page structures";
+}
+
+static int range_make_pages(struct p2pdma_range *range, struct pci_dev *pdev,
+			    int bar)
 {
 	void *addr = memremap_pages(&range->pgmap, dev_to_node(&pdev->dev));
 	int error;
 
 	if (IS_ERR(addr))
-		return PTR_ERR(addr);
+		return range_refused(pdev, bar, PTR_ERR(addr),
+				     why_no_pages(PTR_ERR(addr)));
 	error = p2pdma_buddy_init(&range->buddy, virt_to_page(addr),
 				  PHYS_PFN(range_len(&range->pgmap.range)));
-	if (error)
-		memunmap_pages(&range->pgmap);
-	return error;
+	if (!error)
+		return 0;
+	memunmap_pages(&range->pgmap);
+	return range_refused(pdev, bar, error, why_no_pages(error));
 }
 
 static void range_destroy(struct p2pdma_range *range)
@@ -110,29 +164,47 @@ static void range_destroy(struct p2pdma_range *range)
 	kfree(range);
 }
 
-/* The last step of adding a range: a chunk can't be taken out of a pool. */
+/* What verdicts ask of the ranges that @p2pdma has */
+static void update_limits(struct pci_p2pdma *p2pdma)
+{
+	u64 last_bus = 0, last_phys = 0;
+	struct p2pdma_range *range;
+
+	lockdep_assert_held(&p2pdma_mutex);
+	list_for_each_entry(range, &p2pdma_ranges, node) {
+		u64 end = range->pgmap.range.end;
+
+		if (range->p2pdma != p2pdma)
+			continue;
+		last_bus = max(last_bus, end + range->bus_offset);
+		last_phys = max(last_phys, end);
+	}
+	WRITE_ONCE(p2pdma->last_bus_addr, last_bus);
+	WRITE_ONCE(p2pdma->last_phys_addr, last_phys);
+}
+
+static void range_assign(struct p2pdma_range *range, struct pci_p2pdma *p2pdma)
+{
+	struct pci_p2pdma *changed = p2pdma ?: range->p2pdma;
+
+	range->p2pdma = p2pdma;
+	update_limits(changed);
+}
+
+/* The last step of adding a range */
 static int range_offer(struct p2pdma_range *range, struct pci_p2pdma *p2pdma)
 {
 	u64 start = range->pgmap.range.start;
-	u64 last_phys = range->pgmap.range.end;
-	u64 old_last_bus = p2pdma->last_bus_addr;
-	u64 old_last_phys = p2pdma->last_phys_addr;
 	int error;
 
-	range->p2pdma = p2pdma;
 	/* Before the first page of it can be mapped */
-	WRITE_ONCE(p2pdma->last_bus_addr,
-		   max(old_last_bus, last_phys + range->bus_offset));
-	WRITE_ONCE(p2pdma->last_phys_addr, max(old_last_phys, last_phys));
+	range_assign(range, p2pdma);
 	error = gen_pool_add_owner(p2pdma->pool, (unsigned long)__va(start),
 				   start + range->bus_offset,
 				   range_len(&range->pgmap.range),
 				   dev_to_node(&p2pdma->pdev->dev), range);
-	if (error) {
-		WRITE_ONCE(p2pdma->last_bus_addr, old_last_bus);
-		WRITE_ONCE(p2pdma->last_phys_addr, old_last_phys);
-		range->p2pdma = NULL;
-	}
+	if (error)
+		range_assign(range, NULL);
 	return error;
 }
 
@@ -239,13 +311,22 @@ static int provider_extend(struct pci_dev *pdev, struct p2pdma_range *range)
 	lockdep_assert_held(&p2pdma_mutex);
 	p2pdma = rcu_dereference_protected(pdev->p2pdma,
 					   lockdep_is_held(&p2pdma_mutex));
-	if (p2pdma)
+	if (p2pdma) {
+		/* Its end may have begun, and waits for what it had. */
+		if (test_bit(P2PDMA_RETIRED, &p2pdma->closed))
+			return -ENODEV;
 		return range_offer(range, p2pdma);
+	}
 
 	p2pdma = provider_create(pdev);
 	if (!p2pdma)
 		return -ENOMEM;
-	error = range_offer(range, p2pdma) ?: provider_announce(p2pdma);
+	error = range_offer(range, p2pdma);
+	if (!error) {
+		error = provider_announce(p2pdma);
+		if (error)
+			range_assign(range, NULL);
+	}
 	if (error)
 		provider_destroy(p2pdma);
 	return error;
@@ -253,41 +334,72 @@ static int provider_extend(struct pci_dev *pdev, struct p2pdma_range *range)
 
 /* Adding ranges */
 
-static int range_refused(struct pci_dev *pdev, int bar, const char *why)
+/* memremap_pages() would warn of these. */
+static int range_check_place(struct pci_dev *pdev, int bar, u64 start, u64 end)
 {
-	pci_err(pdev, "BAR %d: can't add peer-to-peer memory: %s\n", bar, why);
-	return -EINVAL;
+	struct range pluggable = mhp_get_pluggable_range(true);
+	struct dev_pagemap *pgmap;
+
+	if (start < pluggable.start || end > pluggable.end)
+		return range_refused(pdev, bar, -E2BIG,
+				     "it is outside of what the kernel can map");
+	if (region_intersects(start, end - start + 1, IORESOURCE_SYSTEM_RAM,
+			      IORES_DESC_NONE) != REGION_DISJOINT)
+		return range_refused(pdev, bar, -EBUSY,
+				     "it overlaps system memory");
+	pgmap = get_dev_pagemap(PHYS_PFN(start), NULL) ?:
+		get_dev_pagemap(PHYS_PFN(end), NULL);
+	if (!pgmap)
+		return 0;
+	/* What others have added before is told apart later. */
+	if (p2pdma_to_range(pgmap)) {
+		put_dev_pagemap(pgmap);
+		return 0;
+	}
+	put_dev_pagemap(pgmap);
+	return range_refused(pdev, bar, -EBUSY,
+			     "its driver has made page structures itself");
 }
 
-/* Checks the range, and resolves size 0. No sum here can overflow. */
-static int range_check(struct pci_dev *pdev, int bar, u64 *size, u64 offset)
+/* What is odd with a range. Resolves size 0; no sum here can overflow. */
+static const char *range_odd(struct pci_dev *pdev, int bar, u64 *size,
+			     u64 offset)
 {
 	u64 align = memremap_compat_align();
 	u64 len, start;
 
 	if (bar < 0 || bar >= PCI_STD_NUM_BARS)
-		return range_refused(pdev, bar, "no such BAR");
+		return "no such BAR";
 	if (!(pci_resource_flags(pdev, bar) & IORESOURCE_MEM))
-		return range_refused(pdev, bar, "not a memory BAR");
+		return "not a memory BAR";
 	if (pci_resource_flags(pdev, bar) & IORESOURCE_UNSET)
-		return range_refused(pdev, bar, "BAR has no address");
+		return "BAR has no address";
 	len = pci_resource_len(pdev, bar);
 	if (offset >= len)
-		return range_refused(pdev, bar, "offset is outside the BAR");
+		return "offset is outside the BAR";
 	if (*size > len - offset)
-		return range_refused(pdev, bar, "range exceeds the BAR");
+		return "range exceeds the BAR";
 	if (!*size)
 		*size = len - offset;
 	start = pci_resource_start(pdev, bar) + offset;
 	if (!PAGE_ALIGNED(start) || !PAGE_ALIGNED(*size))
-		return range_refused(pdev, bar, "range is not page aligned");
+		return "range is not page aligned";
 	if (*size < align)
-		return range_refused(pdev, bar,
-				     "range is too small for a pagemap");
+		return "range is too small for a pagemap";
 	if (!IS_ALIGNED(start, align) || !IS_ALIGNED(*size, align))
-		return range_refused(pdev, bar,
-				     "range is not aligned for a pagemap");
-	return 0;
+		return "range is not aligned for a pagemap";
+	return NULL;
+}
+
+static int range_check(struct pci_dev *pdev, int bar, u64 *size, u64 offset)
+{
+	const char *why = range_odd(pdev, bar, size, offset);
+	u64 start;
+
+	if (why)
+		return range_refused(pdev, bar, -EINVAL, why);
+	start = pci_resource_start(pdev, bar) + offset;
+	return range_check_place(pdev, bar, start, start + *size - 1);
 }
 
 int p2pdma_add_range(struct pci_dev *pdev, int bar, u64 size, u64 offset)
@@ -301,7 +413,7 @@ int p2pdma_add_range(struct pci_dev *pdev, int bar, u64 size, u64 offset)
 	range = range_create(pdev, bar, size, offset);
 	if (IS_ERR(range))
 		return PTR_ERR(range);
-	error = range_make_pages(range, pdev);
+	error = range_make_pages(range, pdev, bar);
 	if (error)
 		goto destroy;
 
@@ -319,4 +431,44 @@ int p2pdma_add_range(struct pci_dev *pdev, int bar, u64 size, u64 offset)
 destroy:
 	range_destroy(range);
 	return error;
+}
+
+/* Removing ranges */
+
+static struct p2pdma_range *range_at(struct pci_p2pdma *p2pdma, u64 start)
+{
+	struct p2pdma_range *range, *found = NULL;
+
+	mutex_lock(&p2pdma_mutex);
+	list_for_each_entry(range, &p2pdma_ranges, node)
+		if (range->p2pdma == p2pdma &&
+		    range->pgmap.range.start == start)
+			found = range;
+	mutex_unlock(&p2pdma_mutex);
+	return found;
+}
+
+/* The caller has device_lock, which keeps the provider. */
+void p2pdma_remove_range(struct pci_dev *pdev, int bar, u64 offset)
+{
+	struct pci_p2pdma *p2pdma = rcu_dereference_check(pdev->p2pdma, true);
+	struct p2pdma_range *range = NULL;
+
+	device_lock_assert(&pdev->dev);
+	if (p2pdma && bar >= 0 && bar < PCI_STD_NUM_BARS)
+		range = range_at(p2pdma, pci_resource_start(pdev, bar) + offset);
+	if (!range)
+		return;
+	if (list_is_singular(&p2pdma->pool->chunks)) {
+		devm_release_action(&pdev->dev, provider_retire, p2pdma);
+		return;
+	}
+	p2pdma_close_for_shrinking(p2pdma, range);
+	p2pdma_pool_remove(p2pdma, range);
+	mutex_lock(&p2pdma_mutex);
+	range_assign(range, NULL);
+	mutex_unlock(&p2pdma_mutex);
+	memunmap_pages(&range->pgmap);
+	range_destroy(range);
+	p2pdma_open_after_shrinking(p2pdma);
 }

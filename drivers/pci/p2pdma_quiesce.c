@@ -221,6 +221,25 @@ void p2pdma_wait_for_all(struct pci_p2pdma *p2pdma)
 	wait_until(p2pdma, nothing_in_use, MAX_SCHEDULE_TIMEOUT);
 }
 
+static bool range_is_free(struct pci_p2pdma *p2pdma)
+{
+	return !p2pdma_pool_range_in_use(p2pdma->leaving);
+}
+
+/* Then nothing of @range is allocated, nor will be. */
+void p2pdma_close_for_shrinking(struct pci_p2pdma *p2pdma,
+				struct p2pdma_range *range)
+{
+	p2pdma->leaving = range;
+	close_provider(p2pdma, P2PDMA_SHRINKING);
+	wait_until(p2pdma, range_is_free, MAX_SCHEDULE_TIMEOUT);
+}
+
+void p2pdma_open_after_shrinking(struct pci_p2pdma *p2pdma)
+{
+	open_provider(p2pdma, P2PDMA_SHRINKING);
+}
+
 /* The caller has device_lock, or is the provider's driver. */
 static struct pci_p2pdma *provider_of(struct pci_dev *pdev)
 {
@@ -316,6 +335,7 @@ static struct pci_dev *next_provider(bool asleep)
 	list_for_each_entry_rcu(p2pdma, &p2pdma_providers, node) {
 		/* Its unbinding may take for ever, and wants no help. */
 		if (test_bit(P2PDMA_RETIRED, &p2pdma->closed) ||
+		    test_bit(P2PDMA_SHRINKING, &p2pdma->closed) ||
 		    test_bit(P2PDMA_ASLEEP, &p2pdma->closed) == asleep)
 			continue;
 		pdev = pci_dev_get(p2pdma->pdev);

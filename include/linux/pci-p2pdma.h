@@ -35,6 +35,9 @@ struct pci_p2pmem_holder {
 /* Provider */
 int pci_p2pdma_add_resource(struct pci_dev *pdev, int bar, size_t size,
 			    u64 offset);
+void pci_p2pdma_remove_resource(struct pci_dev *pdev, int bar, u64 offset);
+bool pci_p2pdma_align_range(struct pci_dev *pdev, int bar, u64 *size,
+			    u64 *offset);
 void pci_p2pmem_publish(struct pci_dev *pdev, bool publish);
 void pci_p2pmem_drain(struct pci_dev *pdev);
 
@@ -81,6 +84,17 @@ static inline int pci_p2pdma_add_resource(struct pci_dev *pdev, int bar,
 					  size_t size, u64 offset)
 {
 	return -EOPNOTSUPP;
+}
+
+static inline void pci_p2pdma_remove_resource(struct pci_dev *pdev, int bar,
+					      u64 offset)
+{
+}
+
+static inline bool pci_p2pdma_align_range(struct pci_dev *pdev, int bar,
+					  u64 *size, u64 *offset)
+{
+	return true;
 }
 
 static inline void pci_p2pmem_publish(struct pci_dev *pdev, bool publish)

@@ -453,6 +453,64 @@ static void put_too_often(struct kunit *test)
 	KUNIT_EXPECT_EQ(test, pool_avail(t->a), SZ_8M);
 }
 
+#ifdef CONFIG_MEMORY_FAILURE
+static void poison(struct kunit *test, struct page *page)
+{
+	KUNIT_EXPECT_EQ(test, p2pdma_pgmap_ops.memory_failure(page->pgmap,
+							      page_to_pfn(page),
+							      1, 0), 0);
+}
+
+/* Frees pages that are chained as the pool's are. */
+static unsigned long free_chain(struct pci_dev *pdev, struct page *page)
+{
+	unsigned long nr = 0;
+
+	for (; page; nr++) {
+		struct page *next = p2pdma_next_page(page);
+
+		pci_free_p2pmem(pdev, page_to_virt(page), PAGE_SIZE);
+		page = next;
+	}
+	return nr;
+}
+
+/* Poisoned while it is free, or while somebody has it: not handed out again */
+static void poisoned_pages(struct kunit *test)
+{
+	struct pool_test *t = test->priv;
+	struct page *run, *chain = NULL;
+	void *addr;
+
+	fake_pci_bind(test, t->b);
+	KUNIT_ASSERT_EQ(test, pci_p2pdma_add_resource(t->b, 0, 0, 0), 0);
+	addr = pci_alloc_p2pmem(t->b, SZ_2M);
+	KUNIT_ASSERT_NOT_NULL(test, addr);
+	run = virt_to_page(addr);
+	poison(test, &run[3]);
+	/* The other half of the memory is free. */
+	poison(test, (unsigned long)addr & SZ_2M ? &run[-1] :
+	       &run[SZ_2M >> PAGE_SHIFT]);
+	pci_free_p2pmem(t->b, addr, SZ_2M);
+
+	/* There is no whole one any more. */
+	KUNIT_EXPECT_NULL(test, pci_alloc_p2pmem(t->b, SZ_2M));
+	addr = pci_alloc_p2pmem(t->b, SZ_1M);
+	KUNIT_EXPECT_NOT_NULL(test, addr);
+	pci_free_p2pmem(t->b, addr, SZ_1M);
+	while ((addr = pci_alloc_p2pmem(t->b, PAGE_SIZE))) {
+		struct page *page = virt_to_page(addr);
+
+		KUNIT_EXPECT_FALSE(test, PageHWPoison(page));
+		set_page_private(page, (unsigned long)chain);
+		chain = page;
+	}
+	KUNIT_EXPECT_EQ(test, free_chain(t->b, chain),
+			(SZ_4M >> PAGE_SHIFT) - 2);
+	fake_pci_unbind(t->b);
+}
+#endif
+
 static int unbind_thread(void *data)
 {
 	fake_pci_unbind(data);
@@ -569,6 +627,9 @@ static struct kunit_case p2pdma_pool_cases[] = {
 	KUNIT_CASE(scatterlists),
 	KUNIT_CASE(scatterlist_from_fragments),
 	KUNIT_CASE(put_too_often),
+#ifdef CONFIG_MEMORY_FAILURE
+	KUNIT_CASE(poisoned_pages),
+#endif
 	KUNIT_CASE(unbind_waits),
 	KUNIT_CASE(driver_removed),
 	{}

@@ -5,7 +5,9 @@
  */
 
 #include <kunit/test.h>
+#include <linux/align.h>
 #include <linux/dma-mapping.h>
+#include <linux/memremap.h>
 #include <linux/pci.h>
 #include <linux/pci-p2pdma.h>
 #include <linux/scatterlist.h>
@@ -260,12 +262,134 @@ static void holder_lets_go(struct kunit *test)
 	pci_p2pmem_remove_holder(&user->holder);
 }
 
+static void take_back(struct pci_dev *pdev, int bar, u64 offset)
+{
+	device_lock(&pdev->dev);
+	pci_p2pdma_remove_resource(pdev, bar, offset);
+	device_unlock(&pdev->dev);
+}
+
+/* What users hold of one range keeps that one, and not the other. */
+static void range_removed(struct kunit *test)
+{
+	struct provider_test *t = test->priv;
+	struct p2pmem_user *user;
+	void *first, *second;
+
+	bind(test, 0, SZ_2M);
+	first = pci_alloc_p2pmem(t->provider, SZ_2M);
+	KUNIT_ASSERT_NOT_NULL(test, first);
+	fake_pci_set_bar(t->provider, 2, SZ_16M, SZ_2M);
+	KUNIT_ASSERT_EQ(test, pci_p2pdma_add_resource(t->provider, 2, 0, 0), 0);
+	t->client->dma_mask = FAKE_PCI_MEM_BASE + SZ_4M - 1;
+	KUNIT_EXPECT_FALSE(test, reached(test));
+
+	user = user_create(test);
+	second = pci_alloc_p2pmem(t->provider, PAGE_SIZE);
+	KUNIT_EXPECT_EQ(test, pci_p2pmem_virt_to_bus(t->provider, second) -
+			FAKE_PCI_MEM_BASE, SZ_16M);
+	user->addr = second;
+	take_back(t->provider, 2, 0);
+	KUNIT_EXPECT_EQ(test, user->told, 1);
+	KUNIT_EXPECT_FALSE(test, delayed_work_pending(&user->work));
+	KUNIT_EXPECT_TRUE(test, reached(test));
+	KUNIT_EXPECT_EQ(test, pci_p2pmem_virt_to_bus(t->provider, second), 0);
+	KUNIT_EXPECT_NULL(test, pci_alloc_p2pmem(t->provider, PAGE_SIZE));
+	pci_free_p2pmem(t->provider, first, SZ_2M);
+	first = pci_alloc_p2pmem(t->provider, SZ_2M);
+	KUNIT_EXPECT_NOT_NULL(test, first);
+	pci_free_p2pmem(t->provider, first, SZ_2M);
+	pci_p2pmem_remove_holder(&user->holder);
+
+	/* What isn't there, or not there any more */
+	take_back(t->provider, 2, 0);
+	take_back(t->provider, 0, SZ_1M);
+	take_back(t->provider, -1, 0);
+	take_back(t->provider, PCI_STD_NUM_BARS, 0);
+	take_back(t->client, 0, 0);
+	KUNIT_EXPECT_NOT_NULL(test, rcu_access_pointer(t->provider->p2pdma));
+
+	/* The provider ends with its last range, and may begin again. */
+	take_back(t->provider, 0, 0);
+	KUNIT_EXPECT_NULL(test, rcu_access_pointer(t->provider->p2pdma));
+	KUNIT_EXPECT_EQ(test, pci_p2pdma_add_resource(t->provider, 2, 0, 0), 0);
+	fake_pci_unbind(t->provider);
+	take_back(t->provider, 2, 0);
+}
+
+static void expect_aligned(struct kunit *test, u64 at, u64 size, u64 offset,
+			   u64 wanted_size, u64 wanted_offset)
+{
+	struct provider_test *t = test->priv;
+
+	fake_pci_set_bar(t->provider, 0, at, SZ_16M);
+	KUNIT_EXPECT_EQ(test, pci_p2pdma_align_range(t->provider, 0, &size,
+						     &offset),
+			wanted_size > 0);
+	if (!wanted_size)
+		return;
+	KUNIT_EXPECT_EQ(test, size, wanted_size);
+	KUNIT_EXPECT_EQ(test, offset, wanted_offset);
+	fake_pci_bind(test, t->provider);
+	KUNIT_EXPECT_EQ(test, pci_p2pdma_add_resource(t->provider, 0, size,
+						      offset), 0);
+	fake_pci_unbind(t->provider);
+}
+
+/* Buffers of controllers are of any size, at any place. */
+static void aligned_part(struct kunit *test)
+{
+	expect_aligned(test, 0, SZ_16M, 0, SZ_16M, 0);
+	expect_aligned(test, 0, SZ_2M, SZ_2M, SZ_2M, SZ_2M);
+	expect_aligned(test, 0, SZ_1M, 0, 0, 0);
+	expect_aligned(test, 0, SZ_2M, SZ_1M, 0, 0);
+	expect_aligned(test, 0, SZ_2M + SZ_1M, SZ_1M, SZ_2M, SZ_2M);
+	expect_aligned(test, 0, SZ_4M - 1, SZ_1M, SZ_2M, SZ_2M);
+	expect_aligned(test, SZ_1M, SZ_4M, 0, SZ_2M, SZ_1M);
+	expect_aligned(test, SZ_1M, SZ_4M, SZ_1M, SZ_4M, SZ_1M);
+	expect_aligned(test, 0, 0, 0, 0, 0);
+}
+
+static void expect_refused(struct kunit *test, u64 at, int error)
+{
+	struct provider_test *t = test->priv;
+
+	fake_pci_set_bar(t->provider, 0, at - FAKE_PCI_MEM_BASE, SZ_2M);
+	KUNIT_EXPECT_EQ(test, pci_p2pdma_add_resource(t->provider, 0, 0, 0),
+			error);
+	KUNIT_EXPECT_NULL(test, rcu_access_pointer(t->provider->p2pdma));
+}
+
+/* What the memory hotplug code would warn of */
+static void place_is_taken(struct kunit *test)
+{
+	static const struct dev_pagemap_ops ops = {};
+	struct dev_pagemap pgmap = {
+		.type = MEMORY_DEVICE_PCI_P2PDMA,
+		.ops = &ops,
+		.nr_range = 1,
+		.range.start = FAKE_PCI_MEM_BASE + SZ_1G,
+		.range.end = FAKE_PCI_MEM_BASE + SZ_1G + SZ_2M - 1,
+	};
+	void *addr = memremap_pages(&pgmap, NUMA_NO_NODE);
+	u64 ram = virt_to_phys(test->priv);
+
+	KUNIT_ASSERT_FALSE(test, IS_ERR(addr));
+	expect_refused(test, FAKE_PCI_MEM_BASE + SZ_1G, -EBUSY);
+	memunmap_pages(&pgmap);
+	expect_refused(test, ALIGN_DOWN(ram, SZ_2M), -EBUSY);
+	expect_refused(test, BIT_ULL(MAX_PHYSMEM_BITS), -E2BIG);
+}
+
 static struct kunit_case p2pdma_provider_cases[] = {
 	KUNIT_CASE(bus_addresses_beyond_dma_mask),
 	KUNIT_CASE(provider_rebound),
 	KUNIT_CASE(bar_resized),
 	KUNIT_CASE(closed_and_open),
 	KUNIT_CASE(holder_lets_go),
+	KUNIT_CASE(range_removed),
+	KUNIT_CASE(aligned_part),
+	KUNIT_CASE(place_is_taken),
 	{}
 };
 

@@ -3,10 +3,11 @@
  * A provider goes away while its memory is in use: with the module
  * p2pdma_provider, which P2PMEM_MODULE names
  */
+#include <linux/io_uring.h>
 #include <pthread.h>
-#include <signal.h>
 #include <stdatomic.h>
 #include <sys/syscall.h>
+#include <sys/uio.h>
 #include <sys/wait.h>
 
 #include "p2pmem_harness.h"
@@ -331,6 +332,132 @@ TEST_F(provider, killed_with_io_in_flight)
 		ASSERT_TRUE(WIFSIGNALED(status));
 	}
 	EXPECT_EQ(self->size, p2pmem_available(self->bdf));
+}
+
+/* By another module than the device's driver, which takes it back and adds it */
+TEST_F(provider, memory_taken_back)
+{
+	struct mover m = { .bdf = self->bdf, .source = self->source,
+			   .target = self->target };
+	void *addr;
+	int i;
+
+	if (!p2pmem_has_mappings(self->bdf))
+		SKIP(return, "this kernel has no user mappings of p2pmem");
+	p2pmem_fill_drive(self->source, SIZE, 80);
+	ASSERT_EQ(0, pthread_create(&m.thread, NULL, move, &m));
+	for (i = 0; i < 20; i++) {
+		addr = p2pmem_map(self->bdf, PAGE);
+		ASSERT_NE(MAP_FAILED, addr);
+		ASSERT_EQ(0, p2pmem_write(DEBUG "range", "0"));
+		ASSERT_EQ(-1, p2pmem_available(self->bdf));
+		EXPECT_TRUE(p2pmem_is_gone(addr));
+		ASSERT_EQ(0, munmap(addr, PAGE));
+		ASSERT_EQ(0, p2pmem_write(DEBUG "range", "1"));
+	}
+	m.stop = true;
+	pthread_join(m.thread, NULL);
+	EXPECT_EQ(SIZE, match_drive(self->target, 80));
+	/* It isn't there when the driver is unbound, which is none of its concern. */
+	ASSERT_EQ(0, p2pmem_write(DEBUG "range", "0"));
+	ASSERT_EQ(0, p2pmem_write(DRIVER "unbind", self->bdf));
+	ASSERT_EQ(0, p2pmem_write(DRIVER "bind", self->bdf));
+}
+
+/*
+ * While somebody has the BAR mapped write-combining: on x86 the kernel's mapping
+ * is of the same type then. Zeros must be there when a page is mapped.
+ */
+TEST_F(provider, mapped_write_combining)
+{
+	int fd = open(p2pmem_path(self->bdf, "resource2_wc"), O_RDWR), i;
+	void *bar, *addr;
+
+	if (fd < 0)
+		SKIP(return, "this kernel has no write-combining mappings");
+	ASSERT_EQ(0, p2pmem_write(DRIVER "unbind", self->bdf));
+	bar = mmap(NULL, self->size, PROT_READ | PROT_WRITE, MAP_SHARED, fd, 0);
+	ASSERT_NE(MAP_FAILED, bar);
+	ASSERT_EQ(0, p2pmem_write(DRIVER "bind", self->bdf));
+	EXPECT_EQ(self->size, p2pmem_available(self->bdf));
+	for (i = 0; i < 20 && p2pmem_has_mappings(self->bdf); i++) {
+		addr = p2pmem_map(self->bdf, SIZE);
+		ASSERT_NE(MAP_FAILED, addr);
+		EXPECT_TRUE(p2pmem_is_zero(addr, SIZE));
+		p2pmem_fill(addr, SIZE, 82, 0);
+		munmap(addr, SIZE);
+	}
+	munmap(bar, self->size);
+	close(fd);
+}
+
+static unsigned long long physical_address(const void *addr)
+{
+	int fd = open("/proc/self/pagemap", O_RDONLY);
+	uint64_t entry = 0;
+
+	if (pread(fd, &entry, 8, (uintptr_t)addr / PAGE * 8) != 8)
+		abort();
+	close(fd);
+	return (entry & ((1ULL << 55) - 1)) * PAGE;
+}
+
+#define OFFLINE	"/sys/devices/system/memory/hard_offline_page"
+
+/* Memory that loses data goes from its user, and nobody gets it again. */
+TEST_F(provider, poisoned_page)
+{
+	char address[32];
+	char *addr;
+
+	if (!p2pmem_has_mappings(self->bdf))
+		SKIP(return, "this kernel has no user mappings of p2pmem");
+	if (access(OFFLINE, W_OK))
+		SKIP(return, "this kernel can't tell of memory that fails");
+	addr = p2pmem_map(self->bdf, SIZE);
+	ASSERT_NE(MAP_FAILED, (void *)addr);
+	p2pmem_fill(addr, SIZE, 81, 0);
+	snprintf(address, sizeof(address), "%llu",
+		 physical_address(addr + 3 * PAGE));
+	ASSERT_EQ(0, p2pmem_write(OFFLINE, address));
+	EXPECT_TRUE(p2pmem_is_gone(addr + 3 * PAGE));
+	munmap(addr, SIZE);
+	EXPECT_EQ(MAP_FAILED, p2pmem_map(self->bdf, self->size));
+	EXPECT_EQ(ENOMEM, errno);
+	addr = p2pmem_map(self->bdf, self->size - PAGE);
+	ASSERT_NE(MAP_FAILED, (void *)addr);
+	EXPECT_TRUE(p2pmem_is_zero(addr, self->size - PAGE));
+	munmap(addr, self->size - PAGE);
+
+	/* A driver that is bound again starts anew. */
+	ASSERT_EQ(0, p2pmem_write(DRIVER "unbind", self->bdf));
+	ASSERT_EQ(0, p2pmem_write(DRIVER "bind", self->bdf));
+	addr = p2pmem_map(self->bdf, self->size);
+	EXPECT_NE(MAP_FAILED, (void *)addr);
+	munmap(addr, self->size);
+}
+
+/* Pages can't be pinned for long: their device may want to go. */
+TEST_F(provider, registered_buffers)
+{
+	struct io_uring_params params = {};
+	struct iovec buffer = { .iov_len = SIZE };
+	int ring = syscall(SYS_io_uring_setup, 1, &params);
+
+	if (!p2pmem_has_mappings(self->bdf))
+		SKIP(return, "this kernel has no user mappings of p2pmem");
+	if (ring < 0)
+		SKIP(return, "this kernel has no io_uring");
+	buffer.iov_base = p2pmem_map(self->bdf, SIZE);
+	ASSERT_NE(MAP_FAILED, buffer.iov_base);
+	EXPECT_EQ(-1, syscall(SYS_io_uring_register, ring,
+			      IORING_REGISTER_BUFFERS, &buffer, 1));
+	EXPECT_EQ(EFAULT, errno);
+	ASSERT_EQ(0, p2pmem_write(DRIVER "unbind", self->bdf));
+	EXPECT_TRUE(p2pmem_is_gone(buffer.iov_base));
+	munmap(buffer.iov_base, SIZE);
+	close(ring);
+	ASSERT_EQ(0, p2pmem_write(DRIVER "bind", self->bdf));
 }
 
 TEST_HARNESS_MAIN

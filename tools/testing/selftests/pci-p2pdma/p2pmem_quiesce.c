@@ -5,8 +5,6 @@
  * is slow enough for its I/O to be in flight then
  */
 #include <pthread.h>
-#include <setjmp.h>
-#include <signal.h>
 #include <stdatomic.h>
 #include <sys/syscall.h>
 #include <sys/wait.h>
@@ -202,27 +200,6 @@ static bool is_in_bar(const char *bdf, size_t size, uint64_t seed)
 	return found;
 }
 
-static sigjmp_buf landing;
-
-static void on_sigbus(int sig)
-{
-	siglongjmp(landing, sig);
-}
-
-static bool is_gone(const void *addr)
-{
-	struct sigaction action = { .sa_handler = on_sigbus };
-	bool gone = true;
-
-	sigaction(SIGBUS, &action, NULL);
-	if (!sigsetjmp(landing, 1)) {
-		p2pmem_get(addr);
-		gone = false;
-	}
-	signal(SIGBUS, SIG_DFL);
-	return gone;
-}
-
 /*
  * The driver's remove function turns the device off. What was being read into
  * its memory is there, and nothing is when the function is called.
@@ -239,7 +216,7 @@ TEST_F_TIMEOUT(quiesce, unbind_with_io_in_flight, 120)
 		ASSERT_EQ(0, p2pmem_write(DRIVER "unbind", self->bdf));
 		ASSERT_EQ(0, pthread_join(r.thread, NULL));
 		EXPECT_EQ(SIZE, r.got);
-		EXPECT_TRUE(is_gone(r.addr));
+		EXPECT_TRUE(p2pmem_is_gone(r.addr));
 		munmap(r.addr, SIZE);
 		ASSERT_EQ(0, p2pmem_write(DRIVER "bind", self->bdf));
 		ASSERT_TRUE(is_in_bar(self->bdf, self->size, i));
@@ -273,7 +250,7 @@ TEST_F_TIMEOUT(quiesce, resets_with_io_in_flight, 400)
 		ASSERT_TRUE(was_reset(reset(self->bdf)));
 		ASSERT_EQ(0, pthread_join(r.thread, NULL));
 		EXPECT_EQ(SIZE, r.got);
-		EXPECT_TRUE(is_gone(r.addr));
+		EXPECT_TRUE(p2pmem_is_gone(r.addr));
 		munmap(r.addr, SIZE);
 		ASSERT_TRUE(is_in_bar(self->bdf, self->size, 1000 + i));
 		/* It serves again, and nothing that was there is seen. */
@@ -282,6 +259,89 @@ TEST_F_TIMEOUT(quiesce, resets_with_io_in_flight, 400)
 	}
 	EXPECT_EQ(i, p2pmem_read(DEBUG "looks"));
 	EXPECT_EQ(0, p2pmem_read(DEBUG "pinned"));
+}
+
+static bool is_recovered(long long times)
+{
+	int tries;
+
+	for (tries = 0; tries < 600; tries++) {
+		if (p2pmem_read(DEBUG "recovered") == times)
+			return true;
+		usleep(100000);
+	}
+	return false;
+}
+
+/* The device serves again once recovery is all over. */
+static bool serves_again(const char *bdf)
+{
+	int tries;
+
+	for (tries = 0; tries < 100; tries++) {
+		if (zeros_are_mapped(bdf))
+			return true;
+		if (errno != EIO)
+			break;
+		usleep(100000);
+	}
+	return false;
+}
+
+/*
+ * A fatal error of the port above the memory. Recovery resets what is below, and
+ * doesn't wait for I/O: the pages stay out of use until that has ended.
+ */
+TEST_F_TIMEOUT(quiesce, recovery_from_errors, 400)
+{
+	struct reader r;
+	int i;
+
+	if (!getenv("P2PMEM_MONITOR") || !*getenv("P2PMEM_MONITOR"))
+		SKIP(return, "nobody passes commands on to QEMU's monitor");
+	for (i = 0; i < self->times / 10; i++) {
+		p2pmem_fill_drive(self->slow, SIZE, i);
+		ASSERT_TRUE(start_reader(&r, self->bdf, self->slow));
+		printf("# monitor: pcie_aer_inject_error dp3 DLP\n");
+		fflush(stdout);
+		ASSERT_TRUE(is_recovered(i + 1));
+		EXPECT_TRUE(p2pmem_is_gone(r.addr));
+		ASSERT_EQ(0, pthread_join(r.thread, NULL));
+		munmap(r.addr, SIZE);
+		ASSERT_TRUE(serves_again(self->bdf));
+		ASSERT_EQ(self->size, p2pmem_available(self->bdf));
+	}
+}
+
+#define PM_TEST	"/sys/power/pm_test"
+
+/*
+ * Devices are suspended, and woken by the test mode. What was being read into
+ * the memory is there: it was waited for.
+ */
+TEST_F_TIMEOUT(quiesce, suspended_with_io_in_flight, 400)
+{
+	struct reader r;
+	int i;
+
+	if (access(PM_TEST, W_OK))
+		SKIP(return, "this kernel can't test suspension");
+	ASSERT_EQ(0, p2pmem_write(PM_TEST, "devices"));
+	ASSERT_EQ(0, p2pmem_write("/sys/module/suspend/parameters/pm_test_delay",
+				  "0"));
+	for (i = 0; i < self->times / 10; i++) {
+		p2pmem_fill_drive(self->slow, SIZE, 2000 + i);
+		ASSERT_TRUE(start_reader(&r, self->bdf, self->slow));
+		ASSERT_EQ(0, p2pmem_write("/sys/power/state", "freeze"));
+		ASSERT_EQ(0, pthread_join(r.thread, NULL));
+		EXPECT_EQ(SIZE, r.got);
+		EXPECT_TRUE(p2pmem_is_gone(r.addr));
+		munmap(r.addr, SIZE);
+		ASSERT_TRUE(is_in_bar(self->bdf, self->size, 2000 + i));
+		ASSERT_TRUE(zeros_are_mapped(self->bdf));
+		ASSERT_EQ(self->size, p2pmem_available(self->bdf));
+	}
+	ASSERT_EQ(0, p2pmem_write(PM_TEST, "none"));
 }
 
 struct mapper {
@@ -305,7 +365,7 @@ static void map_and_look(struct mapper *m)
 		usleep(100);
 		return;
 	}
-	if (!sigsetjmp(landing, 1)) {
+	if (!sigsetjmp(p2pmem_landing, 1)) {
 		if (!p2pmem_is_zero(addr, 4 * PAGE))
 			m->dirty++;
 		p2pmem_fill(addr, 4 * PAGE, 3, 0);
@@ -321,7 +381,7 @@ static void map_and_look(struct mapper *m)
 /* Mappings, stores to them and I/O at any moment of a reset */
 TEST_F_TIMEOUT(quiesce, resets_with_users, 400)
 {
-	struct sigaction action = { .sa_handler = on_sigbus };
+	struct sigaction action = { .sa_handler = p2pmem_on_sigbus };
 	struct mapper *m = mmap(NULL, PAGE, PROT_READ | PROT_WRITE,
 				MAP_SHARED | MAP_ANONYMOUS, -1, 0);
 	int i, status;

@@ -3,8 +3,9 @@
 # Topology shm with more memory, and on a fifth port a drive "slow" that takes a
 # tenth of a second for a request: its I/O is in flight for long enough to be
 # interfered with. The memory's device has a ROM full of "Z", to take the place of
-# the first 4 MiB: it takes no writes.
+# the first 4 MiB: it takes no writes. Errors of ports come by the monitor.
 shm_size=128M
+monitor=1
 # shellcheck source=tools/testing/selftests/pci-p2pdma/qemu/shm.sh
 . "$topologies/shm.sh"
 head -c 4M /dev/zero | tr '\0' Z >"$scratch/rom"

@@ -17,6 +17,9 @@
  *   held_at_the_end_of_remove   read: pages
  *   pinned    read: pages that I/O had pinned when the driver was removed or
  *             told of a reset; looks: how often that was
+ *   recovered read: from how many errors
+ *   range     write 0: the memory is taken back, as by another module than the
+ *             device's driver; 1: it is added again
  *
  * What is held outlives the provider's driver: that is what it is for.
  */
@@ -55,6 +58,9 @@ static bool off, drain;
 
 /* Set it to have them counted while the driver is removed. */
 static u32 stores;
+
+/* Another module may have taken the memory back. */
+static bool has_pages;
 
 static int take_page(void)
 {
@@ -189,7 +195,9 @@ static int provider_probe(struct pci_dev *pdev, const struct pci_device_id *id)
 	error = pci_p2pdma_add_resource(pdev, BAR, 0, 0);
 	if (error)
 		return error;
+	has_pages = true;
 	pci_p2pmem_publish(pdev, true);
+	pci_save_state(pdev);
 	mutex_lock(&lock);
 	if (!provider)
 		provider = pci_dev_get(pdev);
@@ -205,14 +213,57 @@ static void look_for_pins(struct pci_dev *pdev)
 	struct page *page = pfn_to_page(PHYS_PFN(pci_resource_start(pdev, BAR)));
 	unsigned long nr = PHYS_PFN(pci_resource_len(pdev, BAR));
 
+	if (!has_pages)
+		return;
 	looks++;
 	for (; nr; nr--, page++)
 		pinned += folio_maybe_dma_pinned(page_folio(page));
 }
 
+static u32 recovered;
+
+static pci_ers_result_t error_detected(struct pci_dev *pdev,
+				       pci_channel_state_t state)
+{
+	return state == pci_channel_io_normal ? PCI_ERS_RESULT_CAN_RECOVER :
+						PCI_ERS_RESULT_NEED_RESET;
+}
+
+static pci_ers_result_t slot_reset(struct pci_dev *pdev)
+{
+	pci_restore_state(pdev);
+	pci_save_state(pdev);
+	return PCI_ERS_RESULT_RECOVERED;
+}
+
+static void resume(struct pci_dev *pdev)
+{
+	recovered++;
+}
+
 static const struct pci_error_handlers provider_handlers = {
 	.reset_prepare = look_for_pins,
+	.error_detected = error_detected,
+	.slot_reset = slot_reset,
+	.resume = resume,
 };
+
+static int range_set(void *data, u64 value)
+{
+	int error = 0;
+
+	if (!provider)
+		return -ENODEV;
+	device_lock(&provider->dev);
+	if (value)
+		error = pci_p2pdma_add_resource(provider, BAR, 0, 0);
+	else
+		pci_p2pdma_remove_resource(provider, BAR, 0);
+	has_pages = value && !error;
+	device_unlock(&provider->dev);
+	return error;
+}
+DEFINE_DEBUGFS_ATTRIBUTE(range_fops, NULL, range_set, "%llu\n");
 
 /* As a driver does that cares */
 static void provider_turn_off(struct pci_dev *pdev)
@@ -273,6 +324,8 @@ static int __init provider_init(void)
 	debugfs_create_u32("told", 0400, dir, &told);
 	debugfs_create_u32("pinned", 0400, dir, &pinned);
 	debugfs_create_u32("looks", 0400, dir, &looks);
+	debugfs_create_u32("recovered", 0400, dir, &recovered);
+	debugfs_create_file_unsafe("range", 0200, dir, NULL, &range_fops);
 	debugfs_create_bool("off", 0600, dir, &off);
 	debugfs_create_bool("drain", 0600, dir, &drain);
 	debugfs_create_u32("held_at_the_end_of_remove", 0400, dir,

@@ -329,6 +329,8 @@ TEST_F_TIMEOUT(quiesce, suspended_with_io_in_flight, 400)
 	ASSERT_EQ(0, p2pmem_write(PM_TEST, "devices"));
 	ASSERT_EQ(0, p2pmem_write("/sys/module/suspend/parameters/pm_test_delay",
 				  "0"));
+	/* nvme would begin in one thread to freeze, and end in another. */
+	ASSERT_EQ(0, p2pmem_write("/sys/power/pm_async", "0"));
 	for (i = 0; i < self->times / 10; i++) {
 		p2pmem_fill_drive(self->slow, SIZE, 2000 + i);
 		ASSERT_TRUE(start_reader(&r, self->bdf, self->slow));

@@ -36,9 +36,10 @@ is_whole() { [ "$(cat "$dev/$provider/p2pmem/available")" = "$available" ]; }
 unknown() { lsp2pdma explain "$provider" "$1" >/dev/null 2>&1; [ $? -eq 3 ]; }
 reached() { lsp2pdma explain "$provider" "$1" >/dev/null; }
 published() { [ "$(cat "$dev/$provider/p2pmem/published" 2>/dev/null)" = 1 ]; }
+logged() { dmesg | grep -q "$1"; }
 reads_itself() { p2pmem_cp copy "$P2PMEM_SOURCE" "$P2PMEM_SOURCE" 2 "$provider" >/tmp/last 2>&1; }
 
-plan 14
+plan 16
 available=$(cat "$dev/$provider/p2pmem/available")
 p2pmem_cp fill "$P2PMEM_SOURCE" 4 >/dev/null
 result "the target reaches the provider" reached "$target"
@@ -62,4 +63,9 @@ result "another provider is at its address" within 60 published
 result "of its own size" [ "$(cat "$dev/$provider/p2pmem/size")" = 8388608 ]
 result "data moves through it" reads_itself
 sed 's/^/# /' /tmp/last
+
+plug device_add nvme,id=nvme-small,serial=small,drive=small,bus=dp2,cmb_size_mb=1
+result "the memory of a third drive is too small, which is said" \
+	within 60 logged "the CMB of 1024 KiB is too small"
+result "it provides nothing" [ ! -e "$dev/$target/p2pmem" ]
 ktap_finished

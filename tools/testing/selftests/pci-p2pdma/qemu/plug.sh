@@ -8,3 +8,4 @@ devices=(-global ICH9-LPC.acpi-pci-hotplug-with-bridge-support=off "${devices[@]
 monitor=1
 # What is plugged in later
 medium again
+medium small

@@ -45,7 +45,7 @@
  * Poisoned pages of a run that was found stay allocated for the buddy system,
  * which so never finds them again. False if there are none
  */
-static noinline bool drop_poisoned(struct p2pdma_range *range,
+static bool drop_poisoned(struct p2pdma_range *range,
 				   unsigned long page, unsigned long nr)
 {
 	unsigned long i, good = 0;
@@ -65,6 +65,17 @@ static noinline bool drop_poisoned(struct p2pdma_range *range,
 	return true;
 }
 
+static noinline unsigned long find_healthy(struct p2pdma_range *range,
+					   unsigned long nr)
+{
+	unsigned long page;
+
+	do
+		page = p2pdma_buddy_alloc(&range->buddy, nr);
+	while (page != P2PDMA_NO_PAGE && drop_poisoned(range, page, nr));
+	return page;
+}
+
 /* genalloc's algorithm: the first of @nr pages, or @size if there are none */
 unsigned long p2pdma_pool_find(unsigned long *map, unsigned long size,
 			       unsigned long start, unsigned int nr, void *data,
@@ -72,13 +83,10 @@ unsigned long p2pdma_pool_find(unsigned long *map, unsigned long size,
 {
 	struct page *first = virt_to_page((void *)start_addr);
 	struct p2pdma_range *range = p2pdma_to_range(first->pgmap);
-	unsigned long page;
 
-	do
-		page = p2pdma_buddy_alloc(&range->buddy, nr);
-	while (unlikely(READ_ONCE(range->has_poison)) &&
-	       page != P2PDMA_NO_PAGE && drop_poisoned(range, page, nr));
-	return page;
+	if (unlikely(READ_ONCE(range->has_poison)))
+		return find_healthy(range, nr);
+	return p2pdma_buddy_alloc(&range->buddy, nr);
 }
 
 /* The chunk that @addr is in, or NULL; under rcu_read_lock(), or the pool's lock */
@@ -106,29 +114,33 @@ static __always_inline unsigned long pages_alloc(struct pci_p2pdma *p2pdma,
 	return gen_pool_alloc(p2pdma->pool, size);
 }
 
-/*
- * gen_pool_free() of one page, in a chunk that is known: it would look for that
- * once more, and for the bits of each word that are to be cleared.
- */
-static __always_inline void page_free(struct gen_pool_chunk *chunk,
-				      unsigned long page)
+/* Words that a run begins, which therefore has them for itself */
+static noinline void words_clear(unsigned long *word, unsigned long nr)
 {
-	if (WARN_ON_ONCE(!test_and_clear_bit(page, chunk->bits)))
-		return;
-	atomic_long_add(PAGE_SIZE, &chunk->avail);
+	for (; nr >= BITS_PER_LONG; nr -= BITS_PER_LONG)
+		WRITE_ONCE(*word++, 0);
+	if (nr)
+		atomic_long_andnot(BIT(nr) - 1, (atomic_long_t *)word);
 }
 
+/*
+ * gen_pool_free(), which would look for the chunk once more, and clear bit after
+ * bit. A run is aligned: it is within a word, or begins with one.
+ */
 static __always_inline void
 pages_free(struct pci_p2pdma *p2pdma, struct gen_pool_chunk *chunk,
 	   unsigned long addr, unsigned long nr)
 {
 	unsigned long page = (addr - chunk->start_addr) >> PAGE_SHIFT;
+	unsigned long *word = &chunk->bits[BIT_WORD(page)];
 	struct p2pdma_range *range = chunk->owner;
 
-	if (likely(nr == 1))
-		page_free(chunk, page);
+	if (likely(nr < BITS_PER_LONG))
+		atomic_long_andnot((BIT(nr) - 1) << page % BITS_PER_LONG,
+				   (atomic_long_t *)word);
 	else
-		gen_pool_free(p2pdma->pool, addr, nr << PAGE_SHIFT);
+		words_clear(word, nr);
+	atomic_long_add(nr << PAGE_SHIFT, &chunk->avail);
 	p2pdma_buddy_free(&range->buddy, page, nr);
 	if (unlikely(READ_ONCE(p2pdma->closed)))
 		wake_up_all(&p2pdma->waiters);

@@ -489,8 +489,8 @@ static void poisoned_pages(struct kunit *test)
 	run = virt_to_page(addr);
 	poison(test, &run[3]);
 	/* The other half of the memory is free. */
-	poison(test, (unsigned long)addr & SZ_2M ? &run[-1] :
-	       &run[SZ_2M >> PAGE_SHIFT]);
+	poison(test, IS_ALIGNED((unsigned long)addr, SZ_4M) ?
+	       &run[SZ_2M >> PAGE_SHIFT] : &run[-1]);
 	pci_free_p2pmem(t->b, addr, SZ_2M);
 
 	/* There is no whole one any more. */

@@ -19,8 +19,10 @@ if [[ $jobs == kunit ]]; then
 else
 	set -- kunit.enable=0 "$@"
 fi
-[[ ! -f $root/harness/skips/$topology ]] ||
-	options+=(--skips "$root/harness/skips/$topology")
+for skips in "$topology" "$flavour"; do
+	[[ ! -f $root/harness/skips/$skips ]] ||
+		options+=(--skips "$root/harness/skips/$skips")
+done
 for skip in "${base_skips[@]}"; do
 	options+=(--skip "$skip")
 done

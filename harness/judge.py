@@ -3,7 +3,7 @@
 """Judge one guest run by what it left behind.
 
 usage: judge.py TREE LOGS NAME [--kernel DIR] [--kunit] [--expect KIND]
-                [--skips FILE] [--skip TEST]... [--taint BITS]
+                [--skips FILE]... [--skip TEST]... [--taint BITS]
 
 A run passes if the plan of each of its jobs is complete, at least one test passed, none failed,
 each skip is a TEST or one that FILE lists, the kernel had nothing to say, nothing
@@ -216,7 +216,7 @@ def judge(args, problems):
         problems["fail"] += causes
     if not passed:
         problems["none"].append("no test has passed")
-    listed = args.skip + (lines_of(args.skips) if args.skips else [])
+    listed = args.skip + [s for path in args.skips for s in lines_of(path)]
     problems["skip"] += [f"skipped: {s}" for s in skips if s not in listed]
 
     end = [x for x in report if x.startswith("# tainted ")]
@@ -240,7 +240,7 @@ def main():
     parser.add_argument("--kernel", type=Path)
     parser.add_argument("--kunit", action="store_true")
     parser.add_argument("--expect", default="pass")
-    parser.add_argument("--skips", type=Path)
+    parser.add_argument("--skips", type=Path, action="append", default=[])
     parser.add_argument("--skip", action="append", default=[])
     parser.add_argument("--taint", type=int, default=0)
     args = parser.parse_args()

@@ -76,7 +76,7 @@
  * Return: 0; -EINVAL if there is no such BAR, if it isn't an assigned memory
  * BAR, or if the range is outside of it or doesn't fit the hotplug code; -E2BIG
  * if it is beyond what the kernel can map; -EBUSY if it overlaps system memory, or
- * somebody else has made its page structures; -EINVAL or -EBUSY if it is mapped
+ * has page structures that another driver made; -EINVAL or -EBUSY if it is mapped
  * with a memory type that excludes the kernel's; -EEXIST if it overlaps a range
  * added before; -ENODEV if the driver is being unbound; -ENOMEM; or what else
  * memory hotplug returns. The log says why, but for -ENODEV. After an error

@@ -197,8 +197,8 @@ pci_bus_addr_t p2pdma_pool_virt_to_bus(struct pci_p2pdma *p2pdma, void *addr);
 int p2pdma_pool_alloc_sgl(struct pci_dev *pdev, struct scatterlist **sgl,
 			  unsigned int *nents, u32 length);
 size_t p2pdma_pool_in_use(struct pci_p2pdma *p2pdma);
-unsigned long p2pdma_pool_range_in_use(struct p2pdma_range *range);
-void p2pdma_pool_remove(struct pci_p2pdma *p2pdma, struct p2pdma_range *range);
+size_t p2pdma_pool_range_in_use(struct p2pdma_range *range);
+void p2pdma_pool_remove(struct p2pdma_range *range);
 u64 p2pdma_pool_first_used(struct pci_p2pdma *p2pdma);
 unsigned long p2pdma_pool_largest(struct pci_p2pdma *p2pdma);
 unsigned long p2pdma_pool_pieces(struct pci_p2pdma *p2pdma);

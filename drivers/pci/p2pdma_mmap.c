@@ -64,7 +64,7 @@ static bool zero_page(struct page *page)
 	/* The memory isn't cached: each store crosses the link by itself. */
 	__iowrite64_copy(io, page_address(ZERO_PAGE(0)),
 			 PAGE_SIZE / sizeof(u64));
-	/* Unless somebody else has mapped the BAR write-combining before */
+	/* The mapping is write-combining if one of resourceN_wc was before. */
 	wmb();
 	return !readq(io + PAGE_SIZE - sizeof(u64));
 }

@@ -45,8 +45,8 @@
  * Poisoned pages of a run that was found stay allocated for the buddy system,
  * which so never finds them again. False if there are none
  */
-static bool drop_poisoned(struct p2pdma_range *range,
-				   unsigned long page, unsigned long nr)
+static bool drop_poisoned(struct p2pdma_range *range, unsigned long page,
+			  unsigned long nr)
 {
 	unsigned long i, good = 0;
 	bool any = false;
@@ -238,6 +238,12 @@ pci_bus_addr_t p2pdma_pool_virt_to_bus(struct pci_p2pdma *p2pdma, void *addr)
 
 /* What is free, and what isn't */
 
+static size_t chunk_in_use(const struct gen_pool_chunk *chunk)
+{
+	return chunk->end_addr - chunk->start_addr + 1 -
+	       atomic_long_read(&chunk->avail);
+}
+
 /* One walk, since a chunk may come meanwhile */
 size_t p2pdma_pool_in_use(struct pci_p2pdma *p2pdma)
 {
@@ -246,24 +252,26 @@ size_t p2pdma_pool_in_use(struct pci_p2pdma *p2pdma)
 
 	rcu_read_lock();
 	list_for_each_entry_rcu(chunk, &p2pdma->pool->chunks, next_chunk)
-		in_use += chunk->end_addr - chunk->start_addr + 1 -
-			  atomic_long_read(&chunk->avail);
+		in_use += chunk_in_use(chunk);
 	rcu_read_unlock();
 	return in_use;
 }
 
-/* Of a range that the provider has; pages */
-unsigned long p2pdma_pool_range_in_use(struct p2pdma_range *range)
+/* Of a range that a provider has */
+static struct gen_pool_chunk *chunk_of_range(struct p2pdma_range *range)
 {
-	struct gen_pool_chunk *chunk;
-	unsigned long free;
+	return chunk_of(range->p2pdma,
+			(unsigned long)page_to_virt(range->buddy.pages));
+}
+
+size_t p2pdma_pool_range_in_use(struct p2pdma_range *range)
+{
+	size_t in_use;
 
 	rcu_read_lock();
-	chunk = chunk_of(range->p2pdma,
-			 (unsigned long)page_to_virt(range->buddy.pages));
-	free = atomic_long_read(&chunk->avail) >> PAGE_SHIFT;
+	in_use = chunk_in_use(chunk_of_range(range));
 	rcu_read_unlock();
-	return range->buddy.nr_pages - free;
+	return in_use;
 }
 
 /*
@@ -271,14 +279,13 @@ unsigned long p2pdma_pool_range_in_use(struct p2pdma_range *range)
  * provider is closed. genalloc can only destroy a pool, and this is as that does
  * it with each of its chunks.
  */
-void p2pdma_pool_remove(struct pci_p2pdma *p2pdma, struct p2pdma_range *range)
+void p2pdma_pool_remove(struct p2pdma_range *range)
 {
-	struct gen_pool *pool = p2pdma->pool;
+	struct gen_pool *pool = range->p2pdma->pool;
 	struct gen_pool_chunk *chunk;
 
 	spin_lock(&pool->lock);
-	chunk = chunk_of(p2pdma,
-			 (unsigned long)page_to_virt(range->buddy.pages));
+	chunk = chunk_of_range(range);
 	list_del_rcu(&chunk->next_chunk);
 	spin_unlock(&pool->lock);
 	synchronize_rcu();

@@ -64,7 +64,7 @@ static int p2pdma_memory_failure(struct dev_pagemap *pgmap, unsigned long pfn,
 		p2pdma_mmap_unmap(range->p2pdma);
 	}
 	mutex_unlock(&p2pdma_mutex);
-	/* Who reads it right now may have it by a mapping of another kind. */
+	/* The load that failed may be through a mapping of another kind. */
 	return flags & MF_ACTION_REQUIRED ? -EBUSY : 0;
 }
 
@@ -234,13 +234,16 @@ free_provider:
 	return NULL;
 }
 
-static struct p2pdma_range *range_of(struct pci_p2pdma *p2pdma)
+#define ANY_START U64_MAX
+
+static struct p2pdma_range *range_of(struct pci_p2pdma *p2pdma, u64 start)
 {
 	struct p2pdma_range *range, *found = NULL;
 
 	mutex_lock(&p2pdma_mutex);
 	list_for_each_entry(range, &p2pdma_ranges, node)
-		if (range->p2pdma == p2pdma)
+		if (range->p2pdma == p2pdma &&
+		    (start == ANY_START || start == range->pgmap.range.start))
 			found = range;
 	mutex_unlock(&p2pdma_mutex);
 	return found;
@@ -273,7 +276,7 @@ static void provider_retire(void *data)
 	p2pdma_end_closing(p2pdma);
 	/* Wait for readers of pdev->p2pdma and for frees still in the pool. */
 	synchronize_rcu();
-	while ((range = range_of(p2pdma))) {
+	while ((range = range_of(p2pdma, ANY_START))) {
 		memunmap_pages(&range->pgmap);
 		range_destroy(range);
 	}
@@ -435,19 +438,6 @@ destroy:
 
 /* Removing ranges */
 
-static struct p2pdma_range *range_at(struct pci_p2pdma *p2pdma, u64 start)
-{
-	struct p2pdma_range *range, *found = NULL;
-
-	mutex_lock(&p2pdma_mutex);
-	list_for_each_entry(range, &p2pdma_ranges, node)
-		if (range->p2pdma == p2pdma &&
-		    range->pgmap.range.start == start)
-			found = range;
-	mutex_unlock(&p2pdma_mutex);
-	return found;
-}
-
 /* The caller has device_lock, which keeps the provider. */
 void p2pdma_remove_range(struct pci_dev *pdev, int bar, u64 offset)
 {
@@ -456,7 +446,7 @@ void p2pdma_remove_range(struct pci_dev *pdev, int bar, u64 offset)
 
 	device_lock_assert(&pdev->dev);
 	if (p2pdma && bar >= 0 && bar < PCI_STD_NUM_BARS)
-		range = range_at(p2pdma, pci_resource_start(pdev, bar) + offset);
+		range = range_of(p2pdma, pci_resource_start(pdev, bar) + offset);
 	if (!range)
 		return;
 	if (list_is_singular(&p2pdma->pool->chunks)) {
@@ -464,7 +454,7 @@ void p2pdma_remove_range(struct pci_dev *pdev, int bar, u64 offset)
 		return;
 	}
 	p2pdma_close_for_shrinking(p2pdma, range);
-	p2pdma_pool_remove(p2pdma, range);
+	p2pdma_pool_remove(range);
 	mutex_lock(&p2pdma_mutex);
 	range_assign(range, NULL);
 	mutex_unlock(&p2pdma_mutex);

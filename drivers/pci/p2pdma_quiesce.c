@@ -58,7 +58,7 @@
 /* Holders of all providers; held while they are told */
 static DEFINE_MUTEX(p2pdma_holders);
 
-/* Of a provider that somebody waits for */
+/* Of a provider that is waited for */
 static void report_users(struct pci_p2pdma *p2pdma)
 {
 	size_t users = atomic_long_read(&p2pdma->nr_user_pages) << PAGE_SHIFT;

@@ -9,6 +9,7 @@
 #include <linux/dma-map-ops.h>
 #include <linux/iommu-dma.h>
 #include <linux/log2.h>
+#include <linux/memremap.h>
 #include <linux/pci.h>
 #include <linux/slab.h>
 #include <linux/xarray.h>
@@ -599,6 +600,25 @@ void fake_pci_set_odd_bar(struct pci_dev *pdev, int bar, unsigned long flags,
 			  u64 size)
 {
 	fake_pci_set_resource(&pdev->resource[bar], flags, 0, size);
+}
+
+/**
+ * fake_pci_foreign_pages() - Make pages of the type of p2pmem, as other drivers do
+ * @pgmap: zeroed; for memunmap_pages()
+ *
+ * Return: their address, or an error pointer. Physically they are 2 MiB at
+ * FAKE_PCI_MEM_BASE + SZ_1G.
+ */
+void *fake_pci_foreign_pages(struct dev_pagemap *pgmap)
+{
+	static const struct dev_pagemap_ops ops = {};
+
+	pgmap->type = MEMORY_DEVICE_PCI_P2PDMA;
+	pgmap->ops = &ops;
+	pgmap->nr_range = 1;
+	pgmap->range.start = FAKE_PCI_MEM_BASE + SZ_1G;
+	pgmap->range.end = pgmap->range.start + SZ_2M - 1;
+	return memremap_pages(pgmap, NUMA_NO_NODE);
 }
 
 /**

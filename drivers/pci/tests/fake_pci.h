@@ -8,6 +8,7 @@
 #ifndef _FAKE_PCI_H
 #define _FAKE_PCI_H
 
+#include <linux/memremap.h>
 #include <linux/pci.h>
 #include <linux/sizes.h>
 
@@ -120,6 +121,7 @@ void fake_pci_set_tags(struct fake_pci *fake, int node, bool requester);
 void fake_pci_set_bar(struct pci_dev *pdev, int bar, u64 offset, u64 size);
 void fake_pci_set_odd_bar(struct pci_dev *pdev, int bar, unsigned long flags,
 			  u64 size);
+void *fake_pci_foreign_pages(struct dev_pagemap *pgmap);
 bool fake_pci_set_translated(struct pci_dev *pdev, bool translated);
 
 /* fake_pci_kunit.c: hierarchies that end with a test */

@@ -251,21 +251,14 @@ static void mask_of_the_range(struct kunit *test)
 /* Pages that another driver made are refused, and not taken for ours. */
 static void foreign_pagemap(struct kunit *test)
 {
-	static const struct dev_pagemap_ops ops = {};
-	struct dev_pagemap pgmap = {
-		.type = MEMORY_DEVICE_PCI_P2PDMA,
-		.ops = &ops,
-		.nr_range = 1,
-		.range.start = FAKE_PCI_MEM_BASE + SZ_1G,
-		.range.end = FAKE_PCI_MEM_BASE + SZ_1G + SZ_2M - 1,
-	};
+	struct dev_pagemap pgmap = {};
 	struct scatterlist sg;
 	struct map_test *t;
 	void *addr;
 
 	map_test_create(test, 0x09a28086);
 	t = test->priv;
-	addr = memremap_pages(&pgmap, NUMA_NO_NODE);
+	addr = fake_pci_foreign_pages(&pgmap);
 	KUNIT_ASSERT_FALSE(test, IS_ERR(addr));
 	sg_init_table(&sg, 1);
 	sg_set_page(&sg, virt_to_page(addr), PAGE_SIZE, 0);

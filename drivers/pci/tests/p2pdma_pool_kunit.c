@@ -426,7 +426,7 @@ static void scatterlist_from_fragments(struct kunit *test)
 }
 
 /*
- * The last reference of a page is dropped by somebody who had none: what a
+ * The last reference of a page is dropped by a caller that had none: what a
  * kernel caller has allocated stays its own, be it the first page of it, a
  * further one, or one that is free.
  */
@@ -475,7 +475,7 @@ static unsigned long free_chain(struct pci_dev *pdev, struct page *page)
 	return nr;
 }
 
-/* Poisoned while it is free, or while somebody has it: not handed out again */
+/* Poisoned while it is free, or allocated: not handed out again */
 static void poisoned_pages(struct kunit *test)
 {
 	struct pool_test *t = test->priv;

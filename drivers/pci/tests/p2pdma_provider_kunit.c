@@ -363,15 +363,8 @@ static void expect_refused(struct kunit *test, u64 at, int error)
 /* What the memory hotplug code would warn of */
 static void place_is_taken(struct kunit *test)
 {
-	static const struct dev_pagemap_ops ops = {};
-	struct dev_pagemap pgmap = {
-		.type = MEMORY_DEVICE_PCI_P2PDMA,
-		.ops = &ops,
-		.nr_range = 1,
-		.range.start = FAKE_PCI_MEM_BASE + SZ_1G,
-		.range.end = FAKE_PCI_MEM_BASE + SZ_1G + SZ_2M - 1,
-	};
-	void *addr = memremap_pages(&pgmap, NUMA_NO_NODE);
+	struct dev_pagemap pgmap = {};
+	void *addr = fake_pci_foreign_pages(&pgmap);
 	u64 ram = virt_to_phys(test->priv);
 
 	KUNIT_ASSERT_FALSE(test, IS_ERR(addr));

@@ -256,6 +256,21 @@ static size_t match_drive(const char *path, uint64_t seed)
 	return same;
 }
 
+/* Fills the source, of which the mover begins to fill the target. */
+static bool start_mover(struct mover *m, uint64_t seed)
+{
+	p2pmem_fill_drive(m->source, SIZE, seed);
+	return !pthread_create(&m->thread, NULL, move, m);
+}
+
+/* Bytes of the target that are right */
+static size_t stop_mover(struct mover *m, uint64_t seed)
+{
+	m->stop = true;
+	pthread_join(m->thread, NULL);
+	return match_drive(m->target, seed);
+}
+
 TEST_F_TIMEOUT(provider, a_thousand_binds_under_io, 800)
 {
 	struct mover m = { .bdf = self->bdf, .source = self->source,
@@ -265,9 +280,8 @@ TEST_F_TIMEOUT(provider, a_thousand_binds_under_io, 800)
 
 	if (!p2pmem_has_mappings(self->bdf))
 		SKIP(return, "this kernel has no user mappings of p2pmem");
-	p2pmem_fill_drive(self->source, SIZE, 77);
 	p2pmem_fill_drive(self->target, SIZE, 78);
-	ASSERT_EQ(0, pthread_create(&m.thread, NULL, move, &m));
+	ASSERT_TRUE(start_mover(&m, 77));
 	for (i = 0; i < atoi(binds); i++) {
 		unsigned long before = m.moved;
 
@@ -277,10 +291,8 @@ TEST_F_TIMEOUT(provider, a_thousand_binds_under_io, 800)
 		while (i % 10 == 0 && m.moved == before)
 			usleep(200);
 	}
-	m.stop = true;
-	pthread_join(m.thread, NULL);
+	EXPECT_EQ(SIZE, stop_mover(&m, 77));
 	EXPECT_GT(m.moved, atoi(binds) / 10);
-	EXPECT_EQ(SIZE, match_drive(self->target, 77));
 	TH_LOG("%s binds, %lu transfers moved, %lu failed", binds, m.moved,
 	       m.failed);
 }
@@ -294,8 +306,7 @@ TEST_F(provider, module_unload_while_mapped)
 
 	if (!p2pmem_has_mappings(self->bdf))
 		SKIP(return, "this kernel has no user mappings of p2pmem");
-	p2pmem_fill_drive(self->source, SIZE, 79);
-	ASSERT_EQ(0, pthread_create(&m.thread, NULL, move, &m));
+	ASSERT_TRUE(start_mover(&m, 79));
 	for (i = 0; i < 20; i++) {
 		addr = p2pmem_map(self->bdf, PAGE);
 		ASSERT_NE(MAP_FAILED, addr);
@@ -304,9 +315,7 @@ TEST_F(provider, module_unload_while_mapped)
 		ASSERT_EQ(0, load(self->module));
 		ASSERT_EQ(0, munmap(addr, PAGE));
 	}
-	m.stop = true;
-	pthread_join(m.thread, NULL);
-	EXPECT_EQ(SIZE, match_drive(self->target, 79));
+	EXPECT_EQ(SIZE, stop_mover(&m, 79));
 }
 
 /* Each dies with transfers in flight, and leaves nothing behind. */
@@ -344,8 +353,7 @@ TEST_F(provider, memory_taken_back)
 
 	if (!p2pmem_has_mappings(self->bdf))
 		SKIP(return, "this kernel has no user mappings of p2pmem");
-	p2pmem_fill_drive(self->source, SIZE, 80);
-	ASSERT_EQ(0, pthread_create(&m.thread, NULL, move, &m));
+	ASSERT_TRUE(start_mover(&m, 80));
 	for (i = 0; i < 20; i++) {
 		addr = p2pmem_map(self->bdf, PAGE);
 		ASSERT_NE(MAP_FAILED, addr);
@@ -355,9 +363,7 @@ TEST_F(provider, memory_taken_back)
 		ASSERT_EQ(0, munmap(addr, PAGE));
 		ASSERT_EQ(0, p2pmem_write(DEBUG "range", "1"));
 	}
-	m.stop = true;
-	pthread_join(m.thread, NULL);
-	EXPECT_EQ(SIZE, match_drive(self->target, 80));
+	EXPECT_EQ(SIZE, stop_mover(&m, 80));
 	/* It isn't there when the driver is unbound, which is none of its concern. */
 	ASSERT_EQ(0, p2pmem_write(DEBUG "range", "0"));
 	ASSERT_EQ(0, p2pmem_write(DRIVER "unbind", self->bdf));

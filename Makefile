@@ -17,7 +17,7 @@ help:
 	@echo 'make bench      instruction counts, beside those of the untouched base'
 	@echo 'make coverage   lines and branches of the engine that the tests run'
 	@echo 'make lint       shellcheck, kernel-doc, W=1, sparse, coccicheck'
-	@echo 'make series     the patches to post, through checkpatch: out/series/BASE/'
+	@echo 'make series     the patches to post, through checkpatch: out/series/BASE/PART/'
 	@echo 'make bisect     build and test each prefix of the series'
 	@echo 'make htmldocs   the page for driver authors, by Sphinx, without warnings'
 	@echo 'make deb        Debian packages, with Debian'"'"'s configuration [FLAVOUR=cloud]'

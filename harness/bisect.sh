@@ -213,16 +213,19 @@ OUT='' "$here/series.sh"
 OUT='' "$here/initramfs.sh"
 base_commit=$(cat "$series_work/base")
 mapfile -t all_sources < <(in_series_git diff --name-only "$base_commit" series |
-	grep -E '^(drivers|kernel|mm)/.*\.c$')
+	grep -E '^(block|drivers|kernel|mm)/.*\.c$')
 mkdir -p "$logs"
 ln -sf "$main_out/initramfs.cpio" "$out/initramfs.cpio"
 step tree "making a work tree of the base" start_over
 warm_up
 step tree "going back to the base" start_over
 prefix base
-for patch in "$series_out"/*.patch; do
-	name=$(basename "$patch" .patch)
-	[[ $name == 0000-* ]] || prefix "${name:0:60}" "$patch"
+for part in "${series_parts[@]}"; do
+	for patch in "$series_out/${part#*:}"/*.patch; do
+		name=$(basename "$patch" .patch)
+		[[ ! -f $patch || $name == 0000-* ]] ||
+			prefix "${name:0:60}" "$patch"
+	done
 done
 check "the last tree is the prepared tree" is_prepared_tree
 say "$builds builds, $runs runs"

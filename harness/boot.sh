@@ -43,7 +43,9 @@ trap 'rm -f "$initrd"' EXIT
 archives=("$out/initramfs.cpio" "${INITRD_TOO:-}")
 # Kernels that are compared (same.sh) have the same files.
 [[ $jobs == facts ]] || archives+=("$out/modules-${flavour%-broken}.cpio")
-[[ +$jobs != *+fio* ]] || archives+=("$out/initramfs-fio.cpio")
+[[ +$jobs != *+fio* && +$jobs != *+storage* ]] ||
+	archives+=("$out/initramfs-fio.cpio")
+[[ +$jobs != *+storage* ]] || archives+=("$out/initramfs-storage.cpio")
 for archive in "${archives[@]}"; do
 	[[ ! -f $archive ]] || cat "$archive"
 done >"$initrd"

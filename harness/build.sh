@@ -27,6 +27,13 @@ coverage) fragments=("$configs"/{plain,coverage}.config) ;;
 users) fragments=("$configs"/{plain,users}.config) ;;
 *) die "no such kernel: $flavour" ;;
 esac
+case $flavour in
+kcsan | coverage | users) ;;
+*)
+	[[ ! -f $configs/storage-$base.config ]] ||
+		fragments+=("$configs/storage-$base.config")
+	;;
+esac
 [[ ! -f $configs/${flavour%-broken}-$base.config ]] ||
 	fragments+=("$configs/${flavour%-broken}-$base.config")
 image=$out/$flavour/arch/x86/boot/bzImage

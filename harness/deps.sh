@@ -17,8 +17,9 @@ docs_packages=(
 	rsync xz-utils
 )
 check_packages=(
-	"${run_packages[@]}" "${docs_packages[@]}" coccinelle fio iproute2
-	libpci-dev nvme-cli pciutils pkg-config shellcheck sparse
+	"${run_packages[@]}" "${docs_packages[@]}" coccinelle dmsetup e2fsprogs
+	fio iproute2 libpci-dev mdadm nvme-cli pciutils pkg-config shellcheck
+	sparse xfsprogs
 )
 deb_packages=(
 	"${run_packages[@]}" debhelper dpkg-dev fakeroot "linux-config-$base"

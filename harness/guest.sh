@@ -3,6 +3,7 @@
 # Boot a guest and judge it. The last line has counts.
 # usage: guest.sh NAME FLAVOUR TOPOLOGY JOBS [kernel parameter...]
 # In the environment, besides boot.sh's:
+#   TRACE    bytes of payload between two marks, to be looked for in QEMU's trace
 #   SUITE    of KUnit, which suites
 #   EXPECT   what it must be judged as, if it must not pass: judge.py's word
 set -euo pipefail
@@ -32,7 +33,7 @@ done
 # Through peer-to-peer memory, no payload is in host memory; and the other way.
 check_payload()
 {
-	local bytes=$((2 * 256 * 1024)) payload
+	local bytes=$TRACE payload
 
 	payload=$(python3 "$root/harness/payload.py" "$logs/$name.trace" \
 		"$logs/$name.report" $((128 * 2048)) | xargs)

@@ -1,8 +1,9 @@
 #!/bin/bash
 # SPDX-License-Identifier: GPL-2.0
 # Make the guest's file system: busybox, the jobs, the selftests. With "full"
-# also what only the checks need: pciutils, nvme-cli and, in an archive of its
-# own, since it is large, fio. "modules": test modules for one kernel, likewise.
+# also what only the checks need: pciutils, nvme-cli and, in archives of their own,
+# since they are large, fio and what makes arrays and file systems. "modules": test
+# modules for one kernel, likewise.
 # usage: initramfs.sh [full | modules FLAVOUR | bench FLAVOUR]
 set -euo pipefail
 # shellcheck source=harness/lib.sh
@@ -10,7 +11,6 @@ set -euo pipefail
 load_base
 
 guest=$out/guest
-fio_guest=$out/guest-fio
 selftests=$tree/tools/testing/selftests
 
 # add_program DIR PROGRAM: with the shared libraries that it needs
@@ -70,7 +70,8 @@ fill_full()
 	mkdir -p "$out/tools-pci"
 	make -C "$tree/tools/pci" OUTPUT="$out/tools-pci/"
 	add_program "$guest" "$out/tools-pci/lsp2pdma"
-	make_fio
+	make_tools fio fio
+	make_tools storage mdadm dmsetup mkfs.ext4 mkfs.xfs
 }
 
 fill_modules()
@@ -103,14 +104,19 @@ pack()
 	mv "$2.new" "$2"
 }
 
-# Made once: it depends on Debian's package only
-make_fio()
+# make_tools NAME PROGRAM...: made once, it depends on Debian's packages only
+make_tools()
 {
-	[[ ! -f $out/initramfs-fio.cpio ]] || return 0
-	rm -rf "$fio_guest"
-	mkdir -p "$fio_guest/bin"
-	add_program "$fio_guest" fio
-	pack "$fio_guest" "$out/initramfs-fio.cpio"
+	local dir=$out/guest-$1 archive=$out/initramfs-$1.cpio program
+	shift
+
+	[[ ! -f $archive ]] || return 0
+	rm -rf "$dir"
+	mkdir -p "$dir/bin"
+	for program; do
+		add_program "$dir" "$program"
+	done
+	pack "$dir" "$archive"
 }
 
 make_initramfs()

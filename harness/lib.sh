@@ -13,7 +13,7 @@ jobs=${J:-$(($(nproc) + 1))}
 # The tools of the packages that deps.sh asks for, not what shadows them
 PATH=/usr/sbin:/usr/bin:/sbin:/bin:$PATH
 # Directories of this repository that are a slice of the kernel tree
-slices=(Documentation drivers include samples scripts tools)
+slices=(Documentation block drivers include samples scripts tools)
 
 say()
 {
@@ -58,7 +58,7 @@ our_sources()
 {
 	local file
 
-	(cd "$root" && find drivers/pci samples -name '*.c' | sort) |
+	(cd "$root" && find block drivers/pci samples -name '*.c' | sort) |
 		while IFS= read -r file; do
 			reason_left_out "$file" >/dev/null ||
 				printf '%s\n' "$file"

@@ -12,13 +12,16 @@
 #                          left out for a base that has no such patch
 #   -path                  a file of the base that goes, if it has it
 #
-# series/00-cover.msg has the cover letter's subject and text. What holds of one
-# base only is between "#if BASE" and "#endif" in both.
+# They are posted in parts, each to the lists that it concerns: from 00 on, and from
+# 20 on. series/00-cover.msg and 20-cover.msg have the cover letters' subjects and
+# texts. What holds of one base only is between "#if BASE" and "#endif" in all.
 
 # shellcheck source=harness/lib.sh
 . "$(dirname "${BASH_SOURCE[0]}")/lib.sh"
 
 series_out=$root/out/series/$base
+# A part's entries begin with this number or a higher one; its directory
+series_parts=(00:core 20:storage)
 series_work=$out/series
 series_git=$series_work/git
 series_max=15
@@ -29,8 +32,19 @@ entries()
 	local msg
 
 	for msg in "$root"/series/[0-9][0-9]-*.msg; do
-		[[ $msg == */00-cover.msg ]] || printf '%s\n' "$msg"
+		[[ $msg == *-cover.msg ]] || printf '%s\n' "$msg"
 	done
+}
+
+# part_of ENTRY: as it is in series_parts
+part_of()
+{
+	local part number
+
+	number=$(entry_name "$1")
+	for part in "${series_parts[@]}"; do
+		[[ ${number:0:2} < ${part%:*} ]] || printf '%s\n' "$part"
+	done | tail -n 1
 }
 
 entry_name()

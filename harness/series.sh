@@ -1,6 +1,6 @@
 #!/bin/bash
 # SPDX-License-Identifier: GPL-2.0
-# Make the patch series: out/series/BASE/*.patch, with a cover letter.
+# Make the patch series: out/series/BASE/PART/*.patch, each with a cover letter.
 #
 # The base is imported into a git repository once. On it a commit is made for
 # each entry of series/, from the files and patches that the entry lists. What
@@ -198,23 +198,63 @@ is_prepared_tree()
 	return 1
 }
 
-format_patches()
+# commits_of PART: of its entries, in order
+commits_of()
 {
-	rm -rf "$series_out"
-	mkdir -p "$series_out"
-	in_series_git config branch.series.description \
-		"$(text_for_base <"$root/series/00-cover.msg")"
-	in_series_git format-patch -q --cover-letter \
-		--cover-from-description=subject --subject-prefix="PATCH $base" \
-		--stat=75 -p --zero-commit --no-signature -B --no-renames -o "$series_out" \
-		"$(cat "$series_work/base")..series"
-	# Which files are new is seen in the patches.
-	sed -i '/^ \(create\|delete\) mode /d' "$series_out"/0000-*
+	local commit entry
+
+	while read -r commit entry; do
+		[[ $(part_of "$entry") != "$1" ]] || printf '%s\n' "$commit"
+	done <"$series_work/commits"
 }
 
+# format_part PART: a base may have nothing of it
+format_part()
+{
+	local dir=$series_out/${1#*:} commits
+
+	mapfile -t commits < <(commits_of "$1")
+	((${#commits[@]})) || return 0
+	mkdir -p "$dir"
+	in_series_git update-ref refs/heads/part "${commits[-1]}"
+	in_series_git config branch.part.description \
+		"$(text_for_base <"$root/series/${1%:*}-cover.msg")"
+	in_series_git format-patch -q --cover-letter \
+		--cover-from-description=subject --subject-prefix="PATCH $base" \
+		--stat=75 -p --zero-commit --no-signature -B --no-renames -o "$dir" \
+		"${commits[0]}^..part"
+	# Which files are new is seen in the patches.
+	sed -i '/^ \(create\|delete\) mode /d' "$dir"/0000-*
+}
+
+format_patches()
+{
+	local part
+
+	rm -rf "$series_out"
+	for part in "${series_parts[@]}"; do
+		format_part "$part"
+	done
+}
+
+# posted [PART]: its patches, or all, in the order in which they apply
 posted()
 {
-	find "$series_out" -name '*.patch' ! -name '0000-*' | sort
+	local part
+
+	for part in "${1:-"${series_parts[@]}"}"; do
+		find "$series_out/${part#*:}" -name '*.patch' ! -name '0000-*' \
+			2>/dev/null | sort
+	done
+}
+
+no_part_is_long()
+{
+	local part
+
+	for part in "${series_parts[@]}"; do
+		(($(posted "$part" | wc -l) <= series_max)) || return
+	done
 }
 
 # In a work tree that has the touched files only: the index has all.
@@ -281,7 +321,7 @@ ensure_import
 step series-commits "committing the entries" commit_entries
 check "the last tree is the prepared tree" is_prepared_tree
 step series-format "formatting the patches" format_patches
-check "at most $series_max patches" test "$(posted | wc -l)" -le "$series_max"
+check "at most $series_max patches in a part" no_part_is_long
 check "checkpatch --strict has nothing to say" check_patches
 check "git am on the base leads to the last tree" am_leads_there
 summary

@@ -411,15 +411,70 @@ static int p2pdma_pair_distance(struct pci_dev *provider, struct device *dev,
  * struct p2pdma_client - an entry of a list
  * @node: in the list
  * @dev: the device that was added, with a reference
- * @pdev: @dev or its ancestor; with a reference, if it is the ancestor
+ * @pdev: @dev or its ancestor; with a reference, if it is the ancestor; NULL
+ *	for a group
+ * @members: of a group
  * @provider: with a reference, or NULL
  */
 struct p2pdma_client {
 	struct list_head node;
 	struct device *dev;
 	struct pci_dev *pdev;
+	pci_p2pdma_members_fn *members;
 	struct pci_dev *provider;
 };
+
+/* Adds a distance to a sum; from a refusal on, there is none. */
+static __always_inline int p2pdma_add(int sum, int dist)
+{
+	return dist < 0 || sum < 0 ? -EXDEV : sum + dist;
+}
+
+struct p2pdma_group_sum {
+	struct pci_dev *provider;
+	bool verbose;
+	int nr, sum;
+};
+
+static void p2pdma_add_member(struct device *member, void *data)
+{
+	struct pci_dev *pdev = p2pdma_resolve(member);
+	struct p2pdma_group_sum *all = data;
+	int dist = -EXDEV;
+
+	if (pdev)
+		dist = p2pdma_pair_distance(all->provider, member, pdev,
+					    all->verbose);
+	all->nr++;
+	all->sum = p2pdma_add(all->sum, dist);
+}
+
+/* Of a group without members nothing is known. */
+static int p2pdma_group_distance(struct pci_dev *provider,
+				 struct p2pdma_client *client, bool verbose)
+{
+	struct p2pdma_group_sum all = {
+		.provider = provider,
+		.verbose = verbose,
+	};
+
+	client->members(client->dev, p2pdma_add_member, &all);
+	if (all.sum < 0 && verbose)
+		pci_info_ratelimited(provider,
+				     "not for all that is below %s\n",
+				     dev_name(client->dev));
+	return all.nr ? all.sum : -EXDEV;
+}
+
+static __always_inline int p2pdma_client_distance(struct pci_dev *provider,
+						  struct p2pdma_client *client,
+						  bool verbose)
+{
+	if (unlikely(client->members))
+		return p2pdma_group_distance(provider, client, verbose);
+	return p2pdma_pair_distance(provider, client->dev, client->pdev,
+				    verbose);
+}
 
 static struct pci_dev *p2pdma_bound_provider(struct list_head *clients)
 {
@@ -433,7 +488,7 @@ static void p2pdma_client_destroy(struct p2pdma_client *client)
 {
 	list_del(&client->node);
 	pci_dev_put(client->provider);
-	if (client->dev != &client->pdev->dev)
+	if (client->pdev && client->dev != &client->pdev->dev)
 		pci_dev_put(client->pdev);
 	put_device(client->dev);
 	kfree(client);
@@ -479,9 +534,44 @@ int pci_p2pdma_add_client(struct list_head *head, struct device *dev)
 EXPORT_SYMBOL_GPL(pci_p2pdma_add_client);
 
 /**
+ * pci_p2pdma_add_group() - Add a device whose DMA is done by changing others
+ * @head: the list; the caller serialises all calls on it
+ * @dev: what they make up: a disk that is an array of others, for instance
+ * @members: calls a function for each of them; in any context but NMI, as long
+ *	as the entry is in the list
+ *
+ * All that is asked of the list is asked of those that are members then. So the
+ * list follows when members change, and says when it doesn't reach its provider
+ * any more: pci_p2pdma_distance() fails then. The entry holds a reference on @dev.
+ *
+ * Context: Process context; may sleep.
+ * Return: 0; -EXDEV if the list is bound to a provider that a member can't
+ * reach, which is logged; -ENOMEM. The list is unchanged after an error.
+ */
+int pci_p2pdma_add_group(struct list_head *head, struct device *dev,
+			 pci_p2pdma_members_fn *members)
+{
+	struct pci_dev *provider = p2pdma_bound_provider(head);
+	struct p2pdma_client *client;
+
+	client = kzalloc(sizeof(*client), GFP_KERNEL);
+	if (!client)
+		return -ENOMEM;
+	client->dev = get_device(dev);
+	client->members = members;
+	client->provider = pci_dev_get(provider);
+	list_add_tail(&client->node, head);
+	if (!provider || p2pdma_client_distance(provider, client, true) >= 0)
+		return 0;
+	p2pdma_client_destroy(client);
+	return -EXDEV;
+}
+EXPORT_SYMBOL_GPL(pci_p2pdma_add_group);
+
+/**
  * pci_p2pdma_remove_client() - Remove a device from a list of clients
  * @head: the list; the caller serialises all calls on it
- * @dev: a device that was added, or its PCI function
+ * @dev: a device that was added, as client or as group, or its PCI function
  *
  * Removes one entry, if there are several. Does nothing if there is none.
  * Without its last entry the list is not bound any more.
@@ -494,7 +584,8 @@ void pci_p2pdma_remove_client(struct list_head *head, struct device *dev)
 
 	/* A removed device has no ancestors any more: nothing is resolved. */
 	list_for_each_entry(client, head, node) {
-		if (client->dev == dev || &client->pdev->dev == dev) {
+		if (client->dev == dev ||
+		    (client->pdev && &client->pdev->dev == dev)) {
 			p2pdma_client_destroy(client);
 			return;
 		}
@@ -544,12 +635,6 @@ struct p2pdma_clients {
 	int nr;
 };
 
-/* Adds a distance to a sum; from a refusal on, there is none. */
-static __always_inline int p2pdma_add(int sum, int dist)
-{
-	return dist < 0 || sum < 0 ? -EXDEV : sum + dist;
-}
-
 static int p2pdma_sum(struct pci_dev *provider,
 		      const struct p2pdma_clients *clients, bool verbose)
 {
@@ -571,10 +656,8 @@ static int p2pdma_sum(struct pci_dev *provider,
 	if (!clients->list)
 		return sum;
 	list_for_each_entry(client, clients->list, node) {
-		sum = p2pdma_add(sum, p2pdma_pair_distance(provider,
-							   client->dev,
-							   client->pdev,
-							   verbose));
+		sum = p2pdma_add(sum, p2pdma_client_distance(provider, client,
+							     verbose));
 		if (sum < 0 && !verbose)
 			break;
 	}

@@ -36,24 +36,38 @@ static noinline void p2pdma_map_refused(struct pci_p2pdma_map_state *state,
 	p2pdma_log_refusal(range->p2pdma->pdev, client, verdict);
 }
 
-/* Compares with the range that is mapped, not with all of the provider's */
-static void p2pdma_map_range(struct pci_p2pdma_map_state *state,
-			     struct device *dev, struct p2pdma_range *range,
-			     struct pci_dev *client)
+/*
+ * Compares with the range that is mapped, not with all of the provider's.
+ * Return: the verdict; @state says what it means for this direction.
+ */
+static __always_inline struct p2pdma_verdict
+p2pdma_decide(struct pci_p2pdma_map_state *state, struct device *dev,
+	      struct p2pdma_range *range, struct pci_dev *client)
 {
 	struct p2pdma_verdict verdict = p2pdma_verdict(range->p2pdma->pdev,
 						       client);
 	u64 last = range->pgmap.range.end;
 
-	p2pdma_shadow_audit(range->p2pdma->pdev);
-	p2pdma_shadow_audit(client);
 	p2pdma_check_addresses(&verdict, dev, client, last + range->bus_offset,
 			       last);
 	state->map = verdict.type;
 	state->bus_off = range->bus_offset;
-	if (verdict.type == PCI_P2PDMA_MAP_NOT_SUPPORTED ||
-	    (verdict.reason == P2PDMA_WRITES_ONLY &&
-	     state->dir != DMA_FROM_DEVICE))
+	if (verdict.reason == P2PDMA_WRITES_ONLY &&
+	    state->dir != DMA_FROM_DEVICE)
+		state->map = PCI_P2PDMA_MAP_NOT_SUPPORTED;
+	return verdict;
+}
+
+static void p2pdma_map_range(struct pci_p2pdma_map_state *state,
+			     struct device *dev, struct p2pdma_range *range,
+			     struct pci_dev *client)
+{
+	struct p2pdma_verdict verdict = p2pdma_decide(state, dev, range,
+						      client);
+
+	p2pdma_shadow_audit(range->p2pdma->pdev);
+	p2pdma_shadow_audit(client);
+	if (state->map == PCI_P2PDMA_MAP_NOT_SUPPORTED)
 		p2pdma_map_refused(state, dev, range, client, &verdict);
 }
 
@@ -82,6 +96,39 @@ void p2pdma_map_pgmap(struct pci_p2pdma_map_state *state, struct device *dev,
 	else
 		p2pdma_map_refused(state, dev, range, client, NULL);
 }
+
+/**
+ * pci_p2pdma_can_map() - Tell whether dma_map_sg() would take a page
+ * @dev: the device that would do the DMA, or one that has its DMA done by an
+ *	ancestor, as a disk has
+ * @page: peer-to-peer memory
+ * @dir: of the DMA
+ * @verbose: log why not, rate-limited
+ *
+ * For drivers that choose between devices, or give one request to several. The
+ * answer holds until the machine is configured otherwise.
+ *
+ * Context: Any but NMI. The caller keeps @page allocated.
+ * Return: true if it would.
+ */
+bool pci_p2pdma_can_map(struct device *dev, const struct page *page,
+			enum dma_data_direction dir, bool verbose)
+{
+	struct p2pdma_range *range = p2pdma_to_range(page->pgmap);
+	struct pci_p2pdma_map_state state = { .dir = dir };
+	struct pci_dev *client = p2pdma_resolve(dev);
+
+	if (client && !dev->dma_mask)
+		dev = &client->dev;
+	if (verbose)
+		p2pdma_map_pgmap(&state, dev, page->pgmap);
+	else if (range && client)
+		p2pdma_decide(&state, dev, range, client);
+	else
+		return false;
+	return state.map != PCI_P2PDMA_MAP_NOT_SUPPORTED;
+}
+EXPORT_SYMBOL_GPL(pci_p2pdma_can_map);
 
 /**
  * p2pdma_trace_map() - Trace how many bytes are mapped, or refused

@@ -14,10 +14,12 @@
 #ifndef _LINUX_PCI_P2PDMA_H
 #define _LINUX_PCI_P2PDMA_H
 
+#include <linux/dma-direction.h>
 #include <linux/list.h>
 #include <linux/pci.h>
 
 struct device;
+struct page;
 struct scatterlist;
 
 /**
@@ -29,6 +31,14 @@ struct pci_p2pmem_holder {
 	void (*let_go)(struct pci_p2pmem_holder *holder);
 	struct list_head node;
 };
+
+/*
+ * Calls fn() with @data for each present member of a group, and with NULL for
+ * one that is no client; see pci_p2pdma_add_group()
+ */
+typedef void pci_p2pdma_members_fn(struct device *group,
+				   void (*fn)(struct device *member, void *data),
+				   void *data);
 
 #ifdef CONFIG_PCI_P2PDMA
 
@@ -43,6 +53,8 @@ void pci_p2pmem_drain(struct pci_dev *pdev);
 
 /* Orchestrator: the list of clients. The caller serialises calls on a list. */
 int pci_p2pdma_add_client(struct list_head *head, struct device *dev);
+int pci_p2pdma_add_group(struct list_head *head, struct device *dev,
+			 pci_p2pdma_members_fn *members);
 void pci_p2pdma_remove_client(struct list_head *head, struct device *dev);
 void pci_p2pdma_client_list_free(struct list_head *head);
 
@@ -57,6 +69,10 @@ bool pci_has_p2pmem(struct pci_dev *pdev);
 int pci_p2pdma_distance_many(struct pci_dev *provider, struct device **clients,
 			     int num_clients, bool verbose);
 struct pci_dev *pci_p2pmem_find_many(struct device **clients, int num_clients);
+
+/* What a client that is chosen for each request can do with a page */
+bool pci_p2pdma_can_map(struct device *dev, const struct page *page,
+			enum dma_data_direction dir, bool verbose);
 
 /* Memory */
 void *pci_alloc_p2pmem(struct pci_dev *pdev, size_t size);
@@ -111,6 +127,13 @@ static inline int pci_p2pdma_add_client(struct list_head *head,
 	return -EOPNOTSUPP;
 }
 
+static inline int pci_p2pdma_add_group(struct list_head *head,
+				       struct device *dev,
+				       pci_p2pdma_members_fn *members)
+{
+	return -EOPNOTSUPP;
+}
+
 static inline void pci_p2pdma_remove_client(struct list_head *head,
 					    struct device *dev)
 {
@@ -153,6 +176,13 @@ static inline struct pci_dev *pci_p2pmem_find_many(struct device **clients,
 						   int num_clients)
 {
 	return NULL;
+}
+
+static inline bool pci_p2pdma_can_map(struct device *dev,
+				      const struct page *page,
+				      enum dma_data_direction dir, bool verbose)
+{
+	return false;
 }
 
 static inline void *pci_alloc_p2pmem(struct pci_dev *pdev, size_t size)

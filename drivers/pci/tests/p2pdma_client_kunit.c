@@ -191,6 +191,94 @@ static void assign_refuses(struct kunit *test)
 	KUNIT_EXPECT_EQ(test, taken(t, P3), 0);
 }
 
+/* A group's members, as a test sets them; NULL for one that is no client */
+static struct device *members[3];
+static int nr_members;
+
+static void for_each_member(struct device *group,
+			    void (*fn)(struct device *member, void *data),
+			    void *data)
+{
+	int i;
+
+	for (i = 0; i < nr_members; i++)
+		fn(members[i], data);
+}
+
+/*
+ * The list follows when members change: a group of A and B, then of A, B and C,
+ * then of A and something else, then of nothing.
+ */
+static void group_changes(struct kunit *test)
+{
+	struct client_test *t = test->priv;
+	struct device *group = &t->pdev[RP2]->dev;
+
+	members[0] = &t->pdev[A]->dev;
+	members[1] = &t->pdev[B]->dev;
+	nr_members = 2;
+	KUNIT_EXPECT_EQ(test, pci_p2pdma_add_group(&t->clients, group,
+						   for_each_member), 0);
+	KUNIT_EXPECT_EQ(test, taken(t, RP2), 1);
+	KUNIT_EXPECT_EQ(test, pci_p2pdma_distance(t->pdev[P1], &t->clients), 8);
+	KUNIT_EXPECT_TRUE(test, pci_p2pdma_assign_provider(t->pdev[P1],
+							   &t->clients));
+	KUNIT_EXPECT_EQ(test, taken(t, P1), 1);
+
+	/* Beside it, a client of its own */
+	KUNIT_EXPECT_EQ(test, add(t, B), 0);
+	KUNIT_EXPECT_EQ(test, pci_p2pdma_distance(t->pdev[P1], &t->clients), 12);
+	KUNIT_EXPECT_EQ(test, add(t, C), -EXDEV);
+
+	members[2] = &t->pdev[C]->dev;
+	nr_members = 3;
+	KUNIT_EXPECT_EQ(test, pci_p2pdma_distance(t->pdev[P1], &t->clients),
+			-EXDEV);
+	KUNIT_EXPECT_FALSE(test, pci_p2pdma_assign_provider(t->pdev[P2],
+							    &t->clients));
+	/* A second group of them isn't taken by a list that is bound. */
+	KUNIT_EXPECT_EQ(test, pci_p2pdma_add_group(&t->clients, group,
+						   for_each_member), -EXDEV);
+	KUNIT_EXPECT_EQ(test, taken(t, RP2), 1);
+	KUNIT_EXPECT_EQ(test, taken(t, P1), 2);
+
+	nr_members = 1;
+	KUNIT_EXPECT_EQ(test, pci_p2pdma_distance(t->pdev[P1], &t->clients), 8);
+	members[1] = NULL;
+	nr_members = 2;
+	KUNIT_EXPECT_EQ(test, pci_p2pdma_distance(t->pdev[P1], &t->clients),
+			-EXDEV);
+	nr_members = 0;
+	KUNIT_EXPECT_EQ(test, pci_p2pdma_distance(t->pdev[P1], &t->clients),
+			-EXDEV);
+
+	pci_p2pdma_remove_client(&t->clients, group);
+	KUNIT_EXPECT_EQ(test, taken(t, RP2), 0);
+	KUNIT_EXPECT_EQ(test, pci_p2pdma_distance(t->pdev[P1], &t->clients), 4);
+}
+
+/* The search asks members, too. */
+static void group_is_searched_for(struct kunit *test)
+{
+	struct client_test *t = test->priv;
+	struct pci_dev *provider;
+
+	provide(test, P1, true);
+	provide(test, FAR, true);
+	members[0] = &t->pdev[A]->dev;
+	members[1] = &t->pdev[B]->dev;
+	nr_members = 2;
+	KUNIT_ASSERT_EQ(test, pci_p2pdma_add_group(&t->clients,
+						   &t->pdev[RP2]->dev,
+						   for_each_member), 0);
+	provider = pci_p2pmem_find(&t->clients);
+	KUNIT_EXPECT_PTR_EQ(test, provider, t->pdev[P1]);
+	pci_dev_put(provider);
+	members[2] = &t->pdev[C]->dev;
+	nr_members = 3;
+	KUNIT_EXPECT_NULL(test, pci_p2pmem_find(&t->clients));
+}
+
 static void removing_a_stranger(struct kunit *test)
 {
 	struct client_test *t = test->priv;
@@ -674,6 +762,8 @@ static struct kunit_case p2pdma_client_cases[] = {
 	KUNIT_CASE(references_are_exact),
 	KUNIT_CASE(bound_list_refuses),
 	KUNIT_CASE(assign_refuses),
+	KUNIT_CASE(group_changes),
+	KUNIT_CASE(group_is_searched_for),
 	KUNIT_CASE(removing_a_stranger),
 	KUNIT_CASE(children_of_a_function),
 	KUNIT_CASE(client_unplugged),

@@ -85,10 +85,30 @@ static void map_test_exit(struct kunit *test)
 				    t->nents);
 }
 
+static bool can_map(struct map_test *t, struct device *dev)
+{
+	struct scatterlist *sg;
+	bool all = true;
+	int i;
+
+	for_each_sgtable_sg(&t->table, sg, i)
+		all &= pci_p2pdma_can_map(dev, sg_page(sg), DMA_TO_DEVICE,
+					  i == 0);
+	return all;
+}
+
+/* -EBADR: what pci_p2pdma_can_map() has said before isn't what came true */
+static int map_by(struct map_test *t, struct device *dev)
+{
+	bool can = can_map(t, dev);
+	int error = dma_map_sgtable(dev, &t->table, DMA_TO_DEVICE, 0);
+
+	return can == !error ? error : -EBADR;
+}
+
 static int map(struct map_test *t, int node)
 {
-	return dma_map_sgtable(&fake_pci_dev(t->fake, node)->dev, &t->table,
-			       DMA_TO_DEVICE, 0);
+	return map_by(t, &fake_pci_dev(t->fake, node)->dev);
 }
 
 static void unmap(struct map_test *t, int node)
@@ -198,6 +218,9 @@ static void writes_only(struct kunit *test)
 	KUNIT_EXPECT_EQ(test, dma_map_sgtable(dev, &t->table,
 					      DMA_BIDIRECTIONAL, 0),
 			-EREMOTEIO);
+	KUNIT_EXPECT_FALSE(test, can_map(t, dev));
+	KUNIT_EXPECT_TRUE(test, pci_p2pdma_can_map(dev, sg_page(t->table.sgl),
+						   DMA_FROM_DEVICE, false));
 	KUNIT_ASSERT_EQ(test, dma_map_sgtable(dev, &t->table, DMA_FROM_DEVICE,
 					      0), 0);
 	expect_addresses(test, 0, false);
@@ -363,16 +386,13 @@ static void child_of_a_function(struct kunit *test)
 	KUNIT_ASSERT_NOT_ERR_OR_NULL(test, child);
 	child->dma_mask = &mask;
 	child->dma_parms = &parms;
-	KUNIT_EXPECT_EQ(test, dma_map_sgtable(child, &t->table, DMA_TO_DEVICE,
-					      0), -EREMOTEIO);
+	KUNIT_EXPECT_EQ(test, map_by(t, child), -EREMOTEIO);
 	KUNIT_EXPECT_EQ(test, device_move(child, &fake_pci_dev(t->fake, C)->dev,
 					  DPM_ORDER_NONE), 0);
-	KUNIT_EXPECT_EQ(test, dma_map_sgtable(child, &t->table, DMA_TO_DEVICE,
-					      0), -EREMOTEIO);
+	KUNIT_EXPECT_EQ(test, map_by(t, child), -EREMOTEIO);
 	KUNIT_EXPECT_EQ(test, device_move(child, &fake_pci_dev(t->fake, B)->dev,
 					  DPM_ORDER_NONE), 0);
-	KUNIT_EXPECT_EQ(test, dma_map_sgtable(child, &t->table, DMA_TO_DEVICE,
-					      0), 0);
+	KUNIT_EXPECT_EQ(test, map_by(t, child), 0);
 	expect_addresses(test, BUS_OFFSET, true);
 	dma_unmap_sgtable(child, &t->table, DMA_TO_DEVICE, 0);
 
@@ -383,8 +403,7 @@ static void child_of_a_function(struct kunit *test)
 	mask = DMA_BIT_MASK(32);
 	KUNIT_EXPECT_EQ(test, pci_p2pdma_distance(fake_pci_dev(t->fake, A),
 						  &clients), -EXDEV);
-	KUNIT_EXPECT_EQ(test, dma_map_sgtable(child, &t->table, DMA_TO_DEVICE,
-					      0), -EREMOTEIO);
+	KUNIT_EXPECT_EQ(test, map_by(t, child), -EREMOTEIO);
 	pci_p2pdma_client_list_free(&clients);
 	root_device_unregister(child);
 }

@@ -7,6 +7,9 @@
  *   p2pmem_cp copy SOURCE TARGET MIB BDF copy through the memory of BDF
  *   p2pmem_cp read DRIVE MIB BDF FILE    read into the memory of BDF, and write
  *                                        to FILE what is there then
+ *   p2pmem_cp churn DRIVE BDF FILE       write and read back through the memory
+ *                                        of BDF, until there is FILE; says what
+ *                                        became of it
  *   p2pmem_cp mark DRIVE N               read one sector, N before the last:
  *                                        a line in a trace of the drive
  *   p2pmem_cp ask PROVIDER CLIENT        ask the kernel, and nothing else: exit
@@ -272,6 +275,46 @@ static int read_only(const char *drive, size_t size, const char *bdf,
 	return 0;
 }
 
+/* Each round has its own pattern, so that what an earlier one left is seen. */
+static int churn(const char *drive, const char *bdf, const char *stop)
+{
+	enum { SIZE = 64 * 1024, ROUNDS = 64 };
+	unsigned long good = 0, refused = 0, failed = 0, wrong = 0;
+	int last = 0, fd = open_drive(drive, O_RDWR);
+	char *addr = p2pmem_map(bdf, 2 * SIZE);
+	unsigned long i;
+
+	if (addr == MAP_FAILED)
+		err(2, "%s: p2pmem/allocate", bdf);
+	for (i = 0; access(stop, F_OK); i++) {
+		off_t at = i % ROUNDS * SIZE;
+
+		p2pmem_fill(addr, SIZE, SEED, i);
+		p2pmem_fill(addr + SIZE, SIZE, ~SEED, i);
+		errno = 0;
+		if (pwrite(fd, addr, SIZE, at) == SIZE &&
+		    pread(fd, addr + SIZE, SIZE, at) == SIZE) {
+			good++;
+			wrong += p2pmem_match(addr + SIZE, SIZE, SEED, i) != SIZE;
+		} else if (errno == EREMOTEIO) {
+			refused++;
+			usleep(1000);
+		} else {
+			failed++;
+			last = errno;
+			usleep(1000);
+		}
+		if (i % 16)
+			continue;
+		printf("churn: %lu good %lu refused %lu failed %lu wrong, last error %d\n",
+		       good, refused, failed, wrong, last);
+		fflush(stdout);
+	}
+	printf("churn: %lu good %lu refused %lu failed %lu wrong, last error %d\n",
+	       good, refused, failed, wrong, last);
+	return wrong != 0;
+}
+
 static int mark(const char *drive, unsigned long n)
 {
 	int fd = open_drive(drive, O_RDONLY);
@@ -308,6 +351,8 @@ int main(int argc, char **argv)
 		return copy(argv[2], argv[3], atol(argv[4]) * MIB, argv[5]);
 	if (argc == 6 && !strcmp(argv[1], "read"))
 		return read_only(argv[2], atol(argv[3]) * MIB, argv[4], argv[5]);
+	if (argc == 5 && !strcmp(argv[1], "churn"))
+		return churn(argv[2], argv[3], argv[4]);
 	if (argc == 4 && !strcmp(argv[1], "mark"))
 		return mark(argv[2], atol(argv[3]));
 	if (argc == 4 && !strcmp(argv[1], "ask"))
@@ -315,6 +360,6 @@ int main(int argc, char **argv)
 	if (argc == 2 && !strcmp(argv[1], "slowness"))
 		return printf("%d\n", p2pmem_slowness()) < 0;
 	errx(2, "usage: p2pmem_cp fill DRIVE MIB | copy SOURCE TARGET MIB [BDF] |\n"
-		"                  read DRIVE MIB BDF FILE | mark DRIVE N |\n"
-		"                  ask PROVIDER CLIENT | slowness");
+		"                  read DRIVE MIB BDF FILE | churn DRIVE BDF FILE |\n"
+		"                  mark DRIVE N | ask PROVIDER CLIENT | slowness");
 }

@@ -82,11 +82,12 @@ static void drop_pages(void)
 {
 	struct held_page *page, *next;
 
+	/* Counted first: with the last page, pci_p2pmem_drain() returns. */
 	list_for_each_entry_safe(page, next, &held, node) {
+		nr_held--;
 		pci_free_p2pmem(provider, page->addr, PAGE_SIZE);
 		list_del(&page->node);
 		kfree(page);
-		nr_held--;
 	}
 }
 

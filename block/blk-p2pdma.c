@@ -1,0 +1,178 @@
+// SPDX-License-Identifier: GPL-2.0
+/*
+ * Peer-to-peer memory in requests to block devices that are made of others
+ *
+ * A bio with peer-to-peer memory has REQ_P2PDMA. A disk that is made of others
+ * (md, device mapper, a multipath head) takes it if they have
+ * BLK_FEAT_PCI_P2PDMA, and that says no more than that their drivers could. If
+ * a member reaches this memory is asked for each bio, of all members before the
+ * first one gets it: a mirror must not have the data on one leg only, nor take a
+ * refusal for a broken drive.
+ *
+ * Which members there are, and how many have to reach the memory, is known to
+ * the disk's driver: its p2pdma_members(). A disk without that is one that maps
+ * memory itself, or rather the PCI function above it does.
+ *
+ * Nothing is remembered: the answer is as true as that of dma_map_sg(), a
+ * moment later.
+ */
+
+#include <linux/bio.h>
+#include <linux/blk-p2pdma.h>
+#include <linux/blkdev.h>
+#include <linux/export.h>
+#include <linux/memremap.h>
+#include <linux/pci-p2pdma.h>
+
+struct blk_p2pdma_question {
+	const struct page *page;
+	enum dma_data_direction dir;
+	bool verbose;
+};
+
+/* Recurses as deep as disks are stacked */
+static bool disk_can_p2pdma(struct gendisk *disk, void *data)
+{
+	struct blk_p2pdma_question *q = data;
+
+	if (!blk_queue_pci_p2pdma(disk->queue))
+		return false;
+	if (disk->fops->p2pdma_members)
+		return disk->fops->p2pdma_members(disk, disk_can_p2pdma, q);
+	return pci_p2pdma_can_map(disk_to_dev(disk), q->page, q->dir,
+				  q->verbose);
+}
+
+/**
+ * bdev_can_p2pdma() - Tell whether a block device takes a page
+ * @bdev: a block device, also one that is made of others
+ * @page: peer-to-peer memory
+ * @dir: DMA_FROM_DEVICE to read into it
+ *
+ * Context: Process context. The caller keeps @page allocated and @bdev open.
+ * Return: true if a request with it would not be refused.
+ */
+bool bdev_can_p2pdma(struct block_device *bdev, const struct page *page,
+		     enum dma_data_direction dir)
+{
+	struct blk_p2pdma_question q = { .page = page, .dir = dir };
+
+	return disk_can_p2pdma(bdev->bd_disk, &q);
+}
+EXPORT_SYMBOL_GPL(bdev_can_p2pdma);
+
+/* For each provider in it: a bio may have memory of several, and of the host. */
+static bool bio_can_p2pdma(struct gendisk *disk, struct bio *bio, bool verbose)
+{
+	struct blk_p2pdma_question q = {
+		.dir = op_is_write(bio_op(bio)) ? DMA_TO_DEVICE : DMA_FROM_DEVICE,
+		.verbose = verbose,
+	};
+	struct bvec_iter iter;
+	struct bio_vec bv;
+
+	bio_for_each_bvec(bv, bio, iter) {
+		if (!is_pci_p2pdma_page(bv.bv_page) ||
+		    (q.page && q.page->pgmap == bv.bv_page->pgmap))
+			continue;
+		q.page = bv.bv_page;
+		if (!disk_can_p2pdma(disk, &q))
+			return false;
+	}
+	return true;
+}
+
+/**
+ * disk_can_p2pdma_bio() - Tell whether a disk takes the memory of a bio
+ * @disk: the disk; need not be the one that @bio was submitted to
+ * @bio: with REQ_P2PDMA
+ *
+ * For a driver that chooses a disk for each bio.
+ *
+ * Context: Process context.
+ * Return: true if @disk would not refuse it for its memory.
+ */
+bool disk_can_p2pdma_bio(struct gendisk *disk, struct bio *bio)
+{
+	return bio_can_p2pdma(disk, bio, false);
+}
+EXPORT_SYMBOL_GPL(disk_can_p2pdma_bio);
+
+/**
+ * bio_end_p2pdma_refused() - End a bio, since its memory isn't reached
+ * @bio: with REQ_P2PDMA, as it was submitted to a disk that is made of others
+ *
+ * Logs, rate-limited, who does not reach it and why.
+ *
+ * Context: Process context.
+ */
+void bio_end_p2pdma_refused(struct bio *bio)
+{
+	struct gendisk *disk = bio->bi_bdev->bd_disk;
+
+	bio_can_p2pdma(disk, bio, true);
+	pr_info_ratelimited("%s: request with peer-to-peer memory refused\n",
+			    disk->disk_name);
+	bio->bi_status = BLK_STS_TARGET;
+	bio_endio(bio);
+}
+EXPORT_SYMBOL_GPL(bio_end_p2pdma_refused);
+
+/* See bio_refuse_p2pdma() */
+bool __bio_refuse_p2pdma(struct bio *bio)
+{
+	if (disk_can_p2pdma_bio(bio->bi_bdev->bd_disk, bio))
+		return false;
+	bio_end_p2pdma_refused(bio);
+	return true;
+}
+EXPORT_SYMBOL_GPL(__bio_refuse_p2pdma);
+
+struct blk_p2pdma_members {
+	void (*fn)(struct device *member, void *data);
+	void *data;
+};
+
+/* A disk whose driver can't at all counts as a member that is no client. */
+static bool disk_is_member(struct gendisk *disk, void *data)
+{
+	struct blk_p2pdma_members *all = data;
+
+	if (!blk_queue_pci_p2pdma(disk->queue))
+		all->fn(NULL, all->data);
+	else if (disk->fops->p2pdma_members)
+		disk->fops->p2pdma_members(disk, disk_is_member, all);
+	else
+		all->fn(disk_to_dev(disk), all->data);
+	return true;
+}
+
+static void bdev_for_each_member(struct device *group,
+				 void (*fn)(struct device *member, void *data),
+				 void *data)
+{
+	struct blk_p2pdma_members all = { .fn = fn, .data = data };
+
+	disk_is_member(dev_to_disk(group), &all);
+}
+
+/**
+ * bdev_add_p2pdma_clients() - Add what does a block device's DMA to a list
+ * @bdev: a block device, also one that is made of others
+ * @clients: list of clients; the caller serialises all calls on it
+ *
+ * One entry for all PCI functions below @bdev, those of all paths included. It
+ * follows when members come and go, see pci_p2pdma_add_group(), and is removed
+ * by pci_p2pdma_remove_client() of the disk's device.
+ *
+ * Context: Process context; may sleep. @bdev stays open while it is in the list.
+ * Return: 0; -EXDEV if the list is bound to a provider that isn't reached from
+ * all of them, which is logged; -ENOMEM.
+ */
+int bdev_add_p2pdma_clients(struct block_device *bdev,
+			    struct list_head *clients)
+{
+	return pci_p2pdma_add_group(clients, disk_to_dev(bdev->bd_disk),
+				    bdev_for_each_member);
+}
+EXPORT_SYMBOL_GPL(bdev_add_p2pdma_clients);

@@ -161,7 +161,7 @@ gate_kernel_doc()
 {
 	local list script=$tree/scripts/kernel-doc options=(-none -Werror)
 
-	mapfile -t list < <(files 'drivers/pci/*.[ch]' 'include/*.h' 'samples/*.[ch]')
+	mapfile -t list < <(files 'block/*.c' 'drivers/pci/*.[ch]' 'include/*.h' 'samples/*.[ch]')
 	# 6.1's has one level of warnings only.
 	! grep -q Wall "$script" || options+=(-Wall)
 	perl "$script" "${options[@]}" "${list[@]}"
@@ -176,7 +176,7 @@ gate_w1()
 gate_sparse()
 {
 	! grep -v '\[-W' "$logs/build-lint.log" |
-		grep -E '(drivers/pci|samples/pci-p2pdma)/(p2pdma|tests/)[^ ]*: (warning|error)'
+		grep -E '(block|drivers/pci|samples/pci-p2pdma)/(blk-p2pdma|p2pdma|tests/)[^ ]*: (warning|error)'
 }
 
 # The base's semantic patches on our files. "make coccicheck" would go over the

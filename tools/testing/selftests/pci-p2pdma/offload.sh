@@ -12,19 +12,6 @@ pci=/sys/bus/pci/devices
 driver=/sys/bus/pci/drivers/nvme
 kib=256
 
-moved() { cat "/sys/kernel/debug/nvme_edu/$1"; }
-
-# moves P2PMEM MEMORY COMMAND...: payload, in KiB, through each of the two
-moves()
-{
-	p2pmem=$(($(moved p2pmem) + $1 * 1024))
-	memory=$(($(moved memory) + $2 * 1024))
-	shift 2
-	"$@" || return
-	echo "# $(moved p2pmem) bytes through p2pmem, $(moved memory) through memory"
-	[ "$(moved p2pmem)" -eq $p2pmem ] && [ "$(moved memory)" -eq $memory ]
-}
-
 # Between two marks a trace of the drives has the round trip, and nothing else.
 marked_trip()
 {
@@ -66,15 +53,6 @@ further() { [ "$(cat /tmp/trips 2>/dev/null || echo 0)" -gt "$1" ]; }
 goes_on() { within 120 further $(($(cat /tmp/trips 2>/dev/null || echo 0) + $1)); }
 grows() { before=$(moved "$1"); goes_on 3 && [ "$(moved "$1")" -gt "$before" ]; }
 stands() { before=$(moved "$1"); goes_on 3 && [ "$(moved "$1")" -eq "$before" ]; }
-
-has_moved() { [ $(($(moved p2pmem) + $(moved memory))) -gt "$1" ]; }
-
-# Connected, and the search for partitions is over, which reads one page.
-attach()
-{
-	before=$(($(moved p2pmem) + $(moved memory)))
-	connect edu -a "$1" && within 10 has_moved $before && sleep 1
-}
 
 published() { is "$pci/$P2PMEM_PROVIDER/p2pmem/published" 1 2>/dev/null; }
 bound() { [ -e "$pci/$P2PMEM_PROVIDER/driver" ]; }

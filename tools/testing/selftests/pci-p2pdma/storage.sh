@@ -3,12 +3,13 @@
 # Peer-to-peer memory through what storage is made of: NVMe multipath, md, device
 # mapper, file systems, the NVMe target. What reaches it is used; what doesn't is
 # refused, and loses neither a path nor a leg for that. For the topology "storage".
-# usage: storage.sh [multipath | md | dm]...
+# usage: storage.sh [multipath | md | dm | target]...
 . "$(dirname "$0")/lib.sh"
 . ./target.sh
 need provider source target nvme mdadm dmsetup mkfs.ext4 mkfs.xfs fio
 grep -qw bdev_can_p2pdma /proc/kallsyms ||
 	skip "this kernel refuses such memory for disks that are made of others"
+[ -n "$(edus)" ] || skip "no edu device"
 for serial in other pair half leg far; do
 	[ -n "$(nvme_of $serial)" ] || skip "no NVMe drive with serial number \"$serial\""
 done
@@ -35,7 +36,7 @@ head_of()
 }
 pair=$(head_of pair)
 half=$(head_of half)
-target=$P2PMEM_TARGET
+target=$P2PMEM_TARGET		# a drive; target.sh's is what it exports
 leg=/dev/$(nvme_of leg)n1
 far=/dev/$(nvme_of far)n1
 for ctrl in $(nvme_of half); do
@@ -370,18 +371,59 @@ dm()
 	drop test
 }
 
+# Payload of the NVMe target goes from a card, here an edu, to the disk. With
+# members that all reach the memory, with one that doesn't, and by a head.
+target()
+{
+	load nvme_edu
+	P2PMEM_TARGET=/dev/md0
+	make_array 1 "$target" "$leg"
+	create_target
+	echo "$P2PMEM_PROVIDER" >$ns/p2pmem
+	echo 1 >$ns/enable
+	open_port 1 fc traddr "$(edus)"
+	result "target: a namespace on raid1 is connected" attach "$(edus)"
+	result "target: all payload moves through p2pmem" \
+		moves 128 0 round_trip "$remote" 64
+	quiet mdadm /dev/md0 --add "$far"
+	quiet mdadm --grow /dev/md0 --raid-devices=3
+	within 60 synced
+	result "target: a leg that doesn't reach it is added: through memory" \
+		moves 0 128 round_trip "$remote" 64
+	result "target: no leg is failed, and all are the same" \
+		intact_and_same "$target" "$leg" "$far"
+	disconnect
+	result "target: with this leg it isn't offered any more" eval \
+		'echo 0 >$ns/enable; refused 1 $ns/enable'
+	result "target: the log says of what" said "not for all that is below md0"
+	stop_array "$target" "$leg" "$far"
+
+	printf %s "$half" >$ns/device_path
+	result "target: not offered for a head that has a path from elsewhere" \
+		refused 1 $ns/enable
+	printf %s "$pair" >$ns/device_path
+	echo 1 >$ns/enable
+	result "target: a namespace on a head is connected" attach "$(edus)"
+	result "target: all payload moves through p2pmem" \
+		moves 128 0 round_trip "$remote" 64
+	disconnect
+	result "target: all can go" eval \
+		'close_port 1 && remove_target && rmmod nvme_edu'
+}
+
 for module in crc32c_generic aes_generic ecb xts dm-mod dm-crypt linear raid0 raid1 \
 	      raid10 raid456 ext4 xfs; do
 	load $module
 done
 mkdir -p /tmp/mnt
-[ $# -gt 0 ] || set -- multipath md dm
+[ $# -gt 0 ] || set -- multipath md dm target
 count=1
 for part; do
 	case $part in
 	multipath) count=$((count + 22)) ;;
 	md) count=$((count + 30)) ;;
 	dm) count=$((count + 7)) ;;
+	target) count=$((count + 10)) ;;
 	*) skip "no such part: $part" ;;
 	esac
 done

@@ -81,3 +81,26 @@ round_trip()
 			2>/dev/null &&
 		cmp /tmp/data /tmp/back
 }
+
+# By the module nvme_edu: payload, in bytes, through "p2pmem" or "memory"
+moved() { cat "/sys/kernel/debug/nvme_edu/$1"; }
+
+# moves P2PMEM MEMORY COMMAND...: payload, in KiB, through each of the two
+moves()
+{
+	by_p2pmem=$(($(moved p2pmem) + $1 * 1024))
+	by_memory=$(($(moved memory) + $2 * 1024))
+	shift 2
+	"$@" || return
+	echo "# $(moved p2pmem) bytes through p2pmem, $(moved memory) through memory"
+	[ "$(moved p2pmem)" -eq $by_p2pmem ] && [ "$(moved memory)" -eq $by_memory ]
+}
+
+has_moved() { [ $(($(moved p2pmem) + $(moved memory))) -gt "$1" ]; }
+
+# Connected, and the search for partitions is over, which reads one page.
+attach()
+{
+	before=$(($(moved p2pmem) + $(moved memory)))
+	connect edu -a "$1" && within 10 has_moved $before && sleep 1
+}

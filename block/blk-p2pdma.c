@@ -52,8 +52,8 @@ static bool disk_can_p2pdma(struct gendisk *disk, void *data)
  * Context: Process context. The caller keeps @page allocated and @bdev open.
  * Return: true if a request with it would not be refused.
  */
-bool bdev_can_p2pdma(struct block_device *bdev, const struct page *page,
-		     enum dma_data_direction dir)
+bool bdev_can_p2pdma(struct block_device *bdev,
+		     const struct page *page, enum dma_data_direction dir)
 {
 	struct blk_p2pdma_question q = { .page = page, .dir = dir };
 
@@ -147,9 +147,9 @@ static bool disk_is_member(struct gendisk *disk, void *data)
 	return true;
 }
 
-static void bdev_for_each_member(struct device *group,
-				 void (*fn)(struct device *member, void *data),
-				 void *data)
+static void bdev_members(struct device *group,
+			 void (*fn)(struct device *member, void *data),
+			 void *data)
 {
 	struct blk_p2pdma_members all = { .fn = fn, .data = data };
 
@@ -173,6 +173,6 @@ int bdev_add_p2pdma_clients(struct block_device *bdev,
 			    struct list_head *clients)
 {
 	return pci_p2pdma_add_group(clients, disk_to_dev(bdev->bd_disk),
-				    bdev_for_each_member);
+				    bdev_members);
 }
 EXPORT_SYMBOL_GPL(bdev_add_p2pdma_clients);

@@ -1,7 +1,7 @@
 #!/bin/bash
 # SPDX-License-Identifier: GPL-2.0
-# Build the page for driver authors as the kernel's "make htmldocs" does, with
-# the pages beside it, and look at what there is to say about it: warnings of
+# Build the pages of ours as the kernel's "make htmldocs" does, with the pages
+# beside them, and look at what there is to say about it: warnings of
 # Sphinx, of kernel-doc, of the manual page and of the ABI entries; names in
 # the page that don't exist; calls that it doesn't sort by locking context.
 set -euo pipefail
@@ -9,6 +9,8 @@ set -euo pipefail
 . "$(dirname "$0")/lib.sh"
 
 page=Documentation/driver-api/pci/p2pdma.rst
+directories=driver-api/pci
+[[ ! -f $tree/Documentation/block/p2pdma.rst ]] || directories+=" block"
 ours='p2pdma|p2pmem|samples/pci-'
 built=$out/docs
 html=$built/Documentation/output/driver-api/pci/p2pdma.html
@@ -25,7 +27,7 @@ build_page()
 {
 	rm -rf "$built"
 	mkdir -p "$built"
-	make -C "$tree" O="$built" SPHINXDIRS=driver-api/pci htmldocs
+	make -C "$tree" O="$built" SPHINXDIRS="$directories" htmldocs
 	[[ -s $html ]]
 }
 

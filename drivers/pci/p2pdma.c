@@ -420,7 +420,7 @@ struct p2pdma_client {
 	struct list_head node;
 	struct device *dev;
 	struct pci_dev *pdev;
-	pci_p2pdma_members_fn *members;
+	p2pdma_members_fn *members;
 	struct pci_dev *provider;
 };
 
@@ -549,7 +549,7 @@ EXPORT_SYMBOL_GPL(pci_p2pdma_add_client);
  * reach, which is logged; -ENOMEM. The list is unchanged after an error.
  */
 int pci_p2pdma_add_group(struct list_head *head, struct device *dev,
-			 pci_p2pdma_members_fn *members)
+			 p2pdma_members_fn *members)
 {
 	struct pci_dev *provider = p2pdma_bound_provider(head);
 	struct p2pdma_client *client;

@@ -111,8 +111,9 @@ void p2pdma_map_pgmap(struct pci_p2pdma_map_state *state, struct device *dev,
  * Context: Any but NMI. The caller keeps @page allocated.
  * Return: true if it would.
  */
-bool pci_p2pdma_can_map(struct device *dev, const struct page *page,
-			enum dma_data_direction dir, bool verbose)
+bool pci_p2pdma_can_map(struct device *dev,
+			const struct page *page, enum dma_data_direction dir,
+			bool verbose)
 {
 	struct p2pdma_range *range = p2pdma_to_range(page->pgmap);
 	struct pci_p2pdma_map_state state = { .dir = dir };

@@ -16,8 +16,8 @@ struct page;
 
 #ifdef CONFIG_PCI_P2PDMA
 
-bool bdev_can_p2pdma(struct block_device *bdev, const struct page *page,
-		     enum dma_data_direction dir);
+bool bdev_can_p2pdma(struct block_device *bdev,
+		     const struct page *page, enum dma_data_direction dir);
 int bdev_add_p2pdma_clients(struct block_device *bdev,
 			    struct list_head *clients);
 bool disk_can_p2pdma_bio(struct gendisk *disk, struct bio *bio);
@@ -26,9 +26,9 @@ bool __bio_refuse_p2pdma(struct bio *bio);
 
 #else /* CONFIG_PCI_P2PDMA */
 
-static inline bool bdev_can_p2pdma(struct block_device *bdev,
-				   const struct page *page,
-				   enum dma_data_direction dir)
+static inline bool
+bdev_can_p2pdma(struct block_device *bdev,
+		const struct page *page, enum dma_data_direction dir)
 {
 	return false;
 }

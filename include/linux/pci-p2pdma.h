@@ -36,7 +36,7 @@ struct pci_p2pmem_holder {
  * Calls fn() with @data for each present member of a group, and with NULL for
  * one that is no client; see pci_p2pdma_add_group()
  */
-typedef void pci_p2pdma_members_fn(struct device *group,
+typedef void p2pdma_members_fn(struct device *group,
 				   void (*fn)(struct device *member, void *data),
 				   void *data);
 
@@ -54,7 +54,7 @@ void pci_p2pmem_drain(struct pci_dev *pdev);
 /* Orchestrator: the list of clients. The caller serialises calls on a list. */
 int pci_p2pdma_add_client(struct list_head *head, struct device *dev);
 int pci_p2pdma_add_group(struct list_head *head, struct device *dev,
-			 pci_p2pdma_members_fn *members);
+			 p2pdma_members_fn *members);
 void pci_p2pdma_remove_client(struct list_head *head, struct device *dev);
 void pci_p2pdma_client_list_free(struct list_head *head);
 
@@ -71,8 +71,9 @@ int pci_p2pdma_distance_many(struct pci_dev *provider, struct device **clients,
 struct pci_dev *pci_p2pmem_find_many(struct device **clients, int num_clients);
 
 /* What a client that is chosen for each request can do with a page */
-bool pci_p2pdma_can_map(struct device *dev, const struct page *page,
-			enum dma_data_direction dir, bool verbose);
+bool pci_p2pdma_can_map(struct device *dev,
+			const struct page *page, enum dma_data_direction dir,
+			bool verbose);
 
 /* Memory */
 void *pci_alloc_p2pmem(struct pci_dev *pdev, size_t size);
@@ -129,7 +130,7 @@ static inline int pci_p2pdma_add_client(struct list_head *head,
 
 static inline int pci_p2pdma_add_group(struct list_head *head,
 				       struct device *dev,
-				       pci_p2pdma_members_fn *members)
+				       p2pdma_members_fn *members)
 {
 	return -EOPNOTSUPP;
 }
@@ -178,9 +179,10 @@ static inline struct pci_dev *pci_p2pmem_find_many(struct device **clients,
 	return NULL;
 }
 
-static inline bool pci_p2pdma_can_map(struct device *dev,
-				      const struct page *page,
-				      enum dma_data_direction dir, bool verbose)
+static inline bool
+pci_p2pdma_can_map(struct device *dev,
+		   const struct page *page, enum dma_data_direction dir,
+		   bool verbose)
 {
 	return false;
 }

@@ -195,9 +195,9 @@ static void assign_refuses(struct kunit *test)
 static struct device *members[3];
 static int nr_members;
 
-static void for_each_member(struct device *group,
-			    void (*fn)(struct device *member, void *data),
-			    void *data)
+static void call_members(struct device *group,
+			 void (*fn)(struct device *member, void *data),
+			 void *data)
 {
 	int i;
 
@@ -218,7 +218,7 @@ static void group_changes(struct kunit *test)
 	members[1] = &t->pdev[B]->dev;
 	nr_members = 2;
 	KUNIT_EXPECT_EQ(test, pci_p2pdma_add_group(&t->clients, group,
-						   for_each_member), 0);
+						   call_members), 0);
 	KUNIT_EXPECT_EQ(test, taken(t, RP2), 1);
 	KUNIT_EXPECT_EQ(test, pci_p2pdma_distance(t->pdev[P1], &t->clients), 8);
 	KUNIT_EXPECT_TRUE(test, pci_p2pdma_assign_provider(t->pdev[P1],
@@ -238,7 +238,7 @@ static void group_changes(struct kunit *test)
 							    &t->clients));
 	/* A second group of them isn't taken by a list that is bound. */
 	KUNIT_EXPECT_EQ(test, pci_p2pdma_add_group(&t->clients, group,
-						   for_each_member), -EXDEV);
+						   call_members), -EXDEV);
 	KUNIT_EXPECT_EQ(test, taken(t, RP2), 1);
 	KUNIT_EXPECT_EQ(test, taken(t, P1), 2);
 
@@ -270,7 +270,7 @@ static void group_is_searched_for(struct kunit *test)
 	nr_members = 2;
 	KUNIT_ASSERT_EQ(test, pci_p2pdma_add_group(&t->clients,
 						   &t->pdev[RP2]->dev,
-						   for_each_member), 0);
+						   call_members), 0);
 	provider = pci_p2pmem_find(&t->clients);
 	KUNIT_EXPECT_PTR_EQ(test, provider, t->pdev[P1]);
 	pci_dev_put(provider);

@@ -306,11 +306,11 @@ static int churn(const char *drive, const char *bdf, const char *stop)
 		}
 		if (i % 16)
 			continue;
-		printf("churn: %lu good %lu refused %lu failed %lu wrong, last error %d\n",
+		printf("rounds: %lu good %lu refused %lu failed %lu wrong, last error %d\n",
 		       good, refused, failed, wrong, last);
 		fflush(stdout);
 	}
-	printf("churn: %lu good %lu refused %lu failed %lu wrong, last error %d\n",
+	printf("rounds: %lu good %lu refused %lu failed %lu wrong, last error %d\n",
 	       good, refused, failed, wrong, last);
 	return wrong != 0;
 }

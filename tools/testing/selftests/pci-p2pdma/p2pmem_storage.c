@@ -108,6 +108,43 @@ TEST_F(storage, mixed_memory)
 	free(all);
 }
 
+/*
+ * A part that would be written, and one that is refused, further than what the
+ * disk takes at once: nothing is written.
+ */
+TEST_F(storage, refused_whole)
+{
+	const char *far = p2pmem_env("P2PMEM_FAR");
+	const size_t size = 512 * 1024;
+	struct iovec parts[] = { { .iov_len = size }, { .iov_len = SIZE } };
+	char *all;
+
+	if (!far)
+		SKIP(return, "P2PMEM_FAR is not set");
+	parts[0].iov_base = p2pmem_map(self->bdf, size);
+	parts[1].iov_base = p2pmem_map(far, SIZE);
+	ASSERT_NE(MAP_FAILED, parts[0].iov_base);
+	ASSERT_NE(MAP_FAILED, parts[1].iov_base);
+	all = aligned_alloc(PAGE, size + SIZE);
+	p2pmem_fill(all, size + SIZE, 12, 0);
+	ASSERT_EQ(size + SIZE, pwrite(self->fd, all, size + SIZE, 0));
+	p2pmem_fill(parts[0].iov_base, size, 13, 0);
+	p2pmem_fill(parts[1].iov_base, SIZE, 13, size / 8);
+
+	EXPECT_EQ(-1, pwritev(self->fd, parts, 2, 0));
+	EXPECT_EQ(EREMOTEIO, errno);
+	memset(all, 0, size + SIZE);
+	ASSERT_EQ(size + SIZE, pread(self->fd, all, size + SIZE, 0));
+	EXPECT_EQ(size + SIZE, p2pmem_match(all, size + SIZE, 12, 0));
+
+	EXPECT_EQ(-1, preadv(self->fd, parts, 2, 0));
+	EXPECT_EQ(EREMOTEIO, errno);
+	EXPECT_EQ(size, p2pmem_match(parts[0].iov_base, size, 13, 0));
+	munmap(parts[0].iov_base, size);
+	munmap(parts[1].iov_base, SIZE);
+	free(all);
+}
+
 /* One request by io_uring, without liburing: its result */
 static int ring_io(int op, int fd, void *addr, size_t size)
 {

@@ -20,7 +20,8 @@ EREMOTEIO="Remote I/O error"
 # What mdadm and dmsetup would have udev do
 export MDADM_NO_UDEV=1 DM_DISABLE_UDEV=1
 P2PMEM_OTHER=$(pci_of other)
-export P2PMEM_OTHER
+P2PMEM_FAR=$(pci_of far)
+export P2PMEM_OTHER P2PMEM_FAR
 
 # Controllers and PCI addresses of both paths
 pair_a=$(nvme_of pair | head -n 1)
@@ -123,6 +124,11 @@ stop_churn()
 	status=$?
 	sed -n '$s/^/# /p' /tmp/churn
 	[ $status -eq 0 ] && [ "$(counted wrong)" = 0 ] && "$@"
+}
+killed_by_sigbus()
+{
+	wait "$churn"
+	[ $? -eq $((128 + 7)) ]
 }
 no_error() { [ "$(counted refused) $(counted failed)" = "0 0" ]; }
 refused_only() { [ "$(counted refused)" -gt 0 ] && [ "$(counted failed)" = 0 ]; }
@@ -346,12 +352,29 @@ bad_legs()
 	result "raid1 goes" stop_array "$target" "$leg" "$far"
 }
 
+# The memory goes, and who has it mapped is killed.
+memory_goes()
+{
+	make_array 1 "$target" "$leg"
+	result "raid1: data moves" start_churn /dev/md0
+	echo "$P2PMEM_PROVIDER" >$driver/unbind
+	result "raid1: not any more when the memory's device is unbound" \
+		killed_by_sigbus
+	result "raid1: no leg is failed" intact
+	echo "$P2PMEM_PROVIDER" >$driver/bind
+	within 20 is "$pci/$P2PMEM_PROVIDER/p2pmem/published" 1
+	result "raid1: data arrives by what is there then" copies /dev/md0
+	result "raid1: on both legs" intact_and_same "$target" "$leg"
+	result "raid1 goes" stop_array "$target" "$leg"
+}
+
 md()
 {
 	stripes
 	parity
 	mirrors
 	bad_legs
+	memory_goes
 }
 
 dm()
@@ -421,7 +444,7 @@ count=1
 for part; do
 	case $part in
 	multipath) count=$((count + 22)) ;;
-	md) count=$((count + 30)) ;;
+	md) count=$((count + 36)) ;;
 	dm) count=$((count + 7)) ;;
 	target) count=$((count + 10)) ;;
 	*) skip "no such part: $part" ;;

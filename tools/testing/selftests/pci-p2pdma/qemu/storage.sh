@@ -14,7 +14,7 @@
 #    |            |- dp7 - nvme "leg"
 #    |            `- dp8 - edu
 #    |- rp1 - nvme "half"                    (its namespace by another path)
-#    `- rp2 - nvme "far"
+#    `- rp2 - nvme "far"                     (4 MiB CMB)
 # shellcheck source=tools/testing/selftests/pci-p2pdma/qemu/switch.sh
 . "$topologies/switch.sh"
 for port in 3 4 5 6 7 8; do
@@ -41,4 +41,4 @@ shared()
 shared pair dp4 dp5
 shared half dp6 rp1
 drive leg dp7
-drive far rp2
+drive far rp2 cmb_size_mb=4

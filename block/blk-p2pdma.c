@@ -3,18 +3,16 @@
  * Peer-to-peer memory in requests to block devices that are made of others
  *
  * A bio with peer-to-peer memory has REQ_P2PDMA. A disk that is made of others
- * (md, device mapper, a multipath head) takes it if they have
- * BLK_FEAT_PCI_P2PDMA, and that says no more than that their drivers could. If
- * a member reaches this memory is asked for each bio, of all members before the
- * first one gets it: a mirror must not have the data on one leg only, nor take a
- * refusal for a broken drive.
+ * (md, device mapper, a multipath head) takes it if its members have
+ * BLK_FEAT_PCI_P2PDMA. That says no more than that their drivers could use such
+ * memory. So for each bio all members are asked whether they reach its memory,
+ * before the first one gets a part of it: a mirror must not have the data on one
+ * leg only, nor take a refusal for a broken drive.
  *
- * Which members there are, and how many have to reach the memory, is known to
- * the disk's driver: its p2pdma_members(). A disk without that is one that maps
- * memory itself, or rather the PCI function above it does.
+ * The driver of such a disk knows its members: p2pdma_members(). For a disk
+ * without this operation, the PCI function above it maps the memory.
  *
- * Nothing is remembered: the answer is as true as that of dma_map_sg(), a
- * moment later.
+ * No answer is kept. An answer is right until the machine is configured otherwise.
  */
 
 #include <linux/bio.h>
@@ -24,11 +22,38 @@
 #include <linux/memremap.h>
 #include <linux/pci-p2pdma.h>
 
+/**
+ * struct blk_p2pdma_question - can a disk DMA to or from this memory?
+ * @page: the memory, or NULL for all such memory in @bio
+ * @bio: a bio with REQ_P2PDMA
+ * @dir: of the DMA
+ * @verbose: log why not
+ */
 struct blk_p2pdma_question {
 	const struct page *page;
+	struct bio *bio;
 	enum dma_data_direction dir;
 	bool verbose;
 };
+
+/* A bio may have memory of the host and of several providers. */
+static bool device_can_p2pdma_bio(struct device *dev,
+				  const struct blk_p2pdma_question *q)
+{
+	struct dev_pagemap *pgmap = NULL;
+	struct bvec_iter iter;
+	struct bio_vec bv;
+
+	bio_for_each_bvec(bv, q->bio, iter) {
+		if (!is_pci_p2pdma_page(bv.bv_page) ||
+		    bv.bv_page->pgmap == pgmap)
+			continue;
+		pgmap = bv.bv_page->pgmap;
+		if (!pci_p2pdma_can_map(dev, bv.bv_page, q->dir, q->verbose))
+			return false;
+	}
+	return true;
+}
 
 /* Recurses as deep as disks are stacked */
 static bool disk_can_p2pdma(struct gendisk *disk, void *data)
@@ -39,6 +64,8 @@ static bool disk_can_p2pdma(struct gendisk *disk, void *data)
 		return false;
 	if (disk->fops->p2pdma_members)
 		return disk->fops->p2pdma_members(disk, disk_can_p2pdma, q);
+	if (q->bio)
+		return device_can_p2pdma_bio(disk_to_dev(disk), q);
 	return pci_p2pdma_can_map(disk_to_dev(disk), q->page, q->dir,
 				  q->verbose);
 }
@@ -61,25 +88,15 @@ bool bdev_can_p2pdma(struct block_device *bdev,
 }
 EXPORT_SYMBOL_GPL(bdev_can_p2pdma);
 
-/* For each provider in it: a bio may have memory of several, and of the host. */
 static bool bio_can_p2pdma(struct gendisk *disk, struct bio *bio, bool verbose)
 {
 	struct blk_p2pdma_question q = {
+		.bio = bio,
 		.dir = op_is_write(bio_op(bio)) ? DMA_TO_DEVICE : DMA_FROM_DEVICE,
 		.verbose = verbose,
 	};
-	struct bvec_iter iter;
-	struct bio_vec bv;
 
-	bio_for_each_bvec(bv, bio, iter) {
-		if (!is_pci_p2pdma_page(bv.bv_page) ||
-		    (q.page && q.page->pgmap == bv.bv_page->pgmap))
-			continue;
-		q.page = bv.bv_page;
-		if (!disk_can_p2pdma(disk, &q))
-			return false;
-	}
-	return true;
+	return disk_can_p2pdma(disk, &q);
 }
 
 /**
@@ -102,7 +119,7 @@ EXPORT_SYMBOL_GPL(disk_can_p2pdma_bio);
  * bio_end_p2pdma_refused() - End a bio, since its memory isn't reached
  * @bio: with REQ_P2PDMA, as it was submitted to a disk that is made of others
  *
- * Logs, rate-limited, who does not reach it and why.
+ * Logs, rate-limited, which devices don't reach it, and why.
  *
  * Context: Process context.
  */
@@ -133,7 +150,7 @@ struct blk_p2pdma_members {
 	void *data;
 };
 
-/* A disk whose driver can't at all counts as a member that is no client. */
+/* A disk whose driver doesn't know such memory is passed as NULL. */
 static bool disk_is_member(struct gendisk *disk, void *data)
 {
 	struct blk_p2pdma_members *all = data;

@@ -3,7 +3,7 @@
 # Peer-to-peer memory through what storage is made of: NVMe multipath, md, device
 # mapper, file systems, the NVMe target. What reaches it is used; what doesn't is
 # refused, and loses neither a path nor a leg for that. For the topology "storage".
-# usage: storage.sh [multipath | md | dm | target]...
+# usage: storage.sh [PART]..., see the end; without one, all
 . "$(dirname "$0")/lib.sh"
 . ./target.sh
 need provider source target nvme mdadm dmsetup mkfs.ext4 mkfs.xfs fio
@@ -284,12 +284,6 @@ one_good_path()
 	result "half: refused meanwhile, and no other error" stop_churn refused_only
 }
 
-multipath()
-{
-	two_good_paths
-	one_good_path
-}
-
 stripes()
 {
 	make_stripes 0 "$target" "$leg" "$pair"
@@ -320,15 +314,19 @@ mirrors()
 	result "raid10: data arrives" copies /dev/md0
 	result "raid10: on both legs" intact_and_same "$target" "$leg"
 	result "raid10 goes" stop_array "$target" "$leg"
-	make_array 1 "$target" "$half"
-	result "raid1, one leg a head with one good path: data arrives" copies /dev/md0
-	result "raid1: on both legs" intact_and_same "$target" "$half"
-	result "raid1 goes" stop_array "$target" "$half"
+	make_array 1 "$target" "$pair"
+	result "raid1, one leg a head with two good paths: data arrives" copies /dev/md0
+	result "raid1: on both legs" intact_and_same "$target" "$pair"
+	result "raid1 goes" stop_array "$target" "$pair"
 }
 
 # A leg that doesn't reach the memory, from the first and added later
 bad_legs()
 {
+	make_array 1 "$target" "$half"
+	result "raid1 with a head that has one good path refuses" refuses /dev/md0
+	result "raid1: no leg is failed" intact
+	result "raid1 goes" stop_array "$target" "$half"
 	make_array 1 "$target" "$far"
 	serves /dev/md0
 	result "raid1 with a leg that doesn't reach the memory refuses" refuses /dev/md0
@@ -368,15 +366,6 @@ memory_goes()
 	result "raid1 goes" stop_array "$target" "$leg"
 }
 
-md()
-{
-	stripes
-	parity
-	mirrors
-	bad_legs
-	memory_goes
-}
-
 dm()
 {
 	table test "0 65536 linear $target 0" "65536 65536 striped 2 128 $leg 0 $pair 0"
@@ -401,6 +390,7 @@ target()
 	load nvme_edu
 	P2PMEM_TARGET=/dev/md0
 	make_array 1 "$target" "$leg"
+	serves /dev/md0		# what is on the legs is the same from here on
 	create_target
 	echo "$P2PMEM_PROVIDER" >$ns/p2pmem
 	echo 1 >$ns/enable
@@ -434,17 +424,21 @@ target()
 		'close_port 1 && remove_target && rmmod nvme_edu'
 }
 
-for module in crc32c_generic aes_generic ecb xts dm-mod dm-crypt linear raid0 raid1 \
+for module in crc32c_generic cryptomgr aes_generic ecb xts dm-mod dm-crypt linear raid0 raid1 \
 	      raid10 raid456 ext4 xfs; do
 	load $module
 done
 mkdir -p /tmp/mnt
-[ $# -gt 0 ] || set -- multipath md dm target
+[ $# -gt 0 ] || set -- two_good_paths one_good_path stripes parity mirrors bad_legs \
+		      memory_goes dm target
 count=1
 for part; do
 	case $part in
-	multipath) count=$((count + 22)) ;;
-	md) count=$((count + 36)) ;;
+	two_good_paths | one_good_path) count=$((count + 11)) ;;
+	stripes) count=$((count + 8)) ;;
+	parity) count=$((count + 4)) ;;
+	mirrors | memory_goes) count=$((count + 6)) ;;
+	bad_legs) count=$((count + 15)) ;;
 	dm) count=$((count + 7)) ;;
 	target) count=$((count + 10)) ;;
 	*) skip "no such part: $part" ;;

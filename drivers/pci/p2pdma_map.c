@@ -13,6 +13,7 @@
 #include <linux/dma-map-ops.h>
 #include <linux/memremap.h>
 #include <linux/pci.h>
+#include <linux/pci-p2pdma.h>
 #include <linux/range.h>
 #include <linux/scatterlist.h>
 #include <trace/events/pci_p2pdma.h>

@@ -161,6 +161,11 @@ static void verdict(struct bench *b)
 	barrier_data(&v);
 }
 
+static void can_map(struct bench *b)
+{
+	pci_p2pdma_can_map(b->client[0], sg_page(&b->sg), DMA_TO_DEVICE, false);
+}
+
 static void distance_list(struct bench *b)
 {
 	pci_p2pdma_distance(b->provider, &b->clients);
@@ -317,6 +322,7 @@ static int bench_pairs(struct bench *b)
 	row("dma_map_sg, one entry, known pair", map_one, b);
 #ifdef HAVE_CLIENT_LISTS
 	row("verdict, one switch", verdict, b);
+	row("can_map, one switch", can_map, b);
 #endif
 	pci_free_p2pmem(b->provider, b->page, PAGE_SIZE);
 	row_of("alloc a page, empty pool", b, nothing, alloc_page_p2p,

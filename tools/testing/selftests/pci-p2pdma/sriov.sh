@@ -4,6 +4,8 @@
 # topology "sriov".
 . "$(dirname "$0")/lib.sh"
 need provider source target sriov lsp2pdma nvme
+[ "$(cat /sys/module/nvme_core/parameters/multipath 2>/dev/null)" != Y ] ||
+	skip "the kernel wants the parameter nvme_core.multipath=0"
 provider=$P2PMEM_PROVIDER
 pf=$(pci_of source)
 ctrl=/dev/$(nvme_of source)

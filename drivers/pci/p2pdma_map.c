@@ -38,37 +38,35 @@ static noinline void p2pdma_map_refused(struct pci_p2pdma_map_state *state,
 }
 
 /*
- * Compares with the range that is mapped, not with all of the provider's.
- * Return: the verdict; @state says what it means for this direction.
+ * From the path's verdict. Compares with the range that is mapped, not with all of
+ * the provider's. Return: false for a refusal, also in this direction only.
  */
-static __always_inline struct p2pdma_verdict
+static __always_inline bool
 p2pdma_decide(struct pci_p2pdma_map_state *state, struct device *dev,
-	      struct p2pdma_range *range, struct pci_dev *client)
+	      struct p2pdma_range *range, struct pci_dev *client,
+	      struct p2pdma_verdict *verdict)
 {
-	struct p2pdma_verdict verdict = p2pdma_verdict(range->p2pdma->pdev,
-						       client);
 	u64 last = range->pgmap.range.end;
 
-	p2pdma_check_addresses(&verdict, dev, client, last + range->bus_offset,
+	p2pdma_check_addresses(verdict, dev, client, last + range->bus_offset,
 			       last);
-	state->map = verdict.type;
+	state->map = verdict->type;
 	state->bus_off = range->bus_offset;
-	if (verdict.reason == P2PDMA_WRITES_ONLY &&
-	    state->dir != DMA_FROM_DEVICE)
-		state->map = PCI_P2PDMA_MAP_NOT_SUPPORTED;
-	return verdict;
+	return verdict->type != PCI_P2PDMA_MAP_NOT_SUPPORTED &&
+	       (verdict->reason != P2PDMA_WRITES_ONLY ||
+		state->dir == DMA_FROM_DEVICE);
 }
 
 static void p2pdma_map_range(struct pci_p2pdma_map_state *state,
 			     struct device *dev, struct p2pdma_range *range,
 			     struct pci_dev *client)
 {
-	struct p2pdma_verdict verdict = p2pdma_decide(state, dev, range,
-						      client);
+	struct p2pdma_verdict verdict = p2pdma_verdict(range->p2pdma->pdev,
+						       client);
 
 	p2pdma_shadow_audit(range->p2pdma->pdev);
 	p2pdma_shadow_audit(client);
-	if (state->map == PCI_P2PDMA_MAP_NOT_SUPPORTED)
+	if (!p2pdma_decide(state, dev, range, client, &verdict))
 		p2pdma_map_refused(state, dev, range, client, &verdict);
 }
 
@@ -122,12 +120,15 @@ bool pci_p2pdma_can_map(struct device *dev,
 
 	if (client && !dev->dma_mask)
 		dev = &client->dev;
-	if (verbose)
-		p2pdma_map_pgmap(&state, dev, page->pgmap);
-	else if (range && client)
-		p2pdma_decide(&state, dev, range, client);
-	else
+	if (!verbose && (!range || !client))
 		return false;
+	if (!verbose) {
+		struct p2pdma_verdict verdict =
+			p2pdma_verdict(range->p2pdma->pdev, client);
+
+		return p2pdma_decide(&state, dev, range, client, &verdict);
+	}
+	p2pdma_map_pgmap(&state, dev, page->pgmap);
 	return state.map != PCI_P2PDMA_MAP_NOT_SUPPORTED;
 }
 EXPORT_SYMBOL_GPL(pci_p2pdma_can_map);

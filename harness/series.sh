@@ -244,8 +244,9 @@ posted()
 
 	(($#)) || set -- "${series_parts[@]}"
 	for part; do
-		find "$series_out/${part#*:}" -name '*.patch' ! -name '0000-*' \
-			2>/dev/null | sort
+		[[ ! -d $series_out/${part#*:} ]] ||
+			find "$series_out/${part#*:}" -name '*.patch' \
+				! -name '0000-*' | sort
 	done
 }
 

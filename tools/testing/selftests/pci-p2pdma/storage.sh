@@ -111,10 +111,10 @@ counted() { tail -n 1 /tmp/churn | sed -n "s/.* \([0-9]*\) $1.*/\1/p"; }
 more() { [ "$(counted "$1")" -gt "$2" ]; }
 goes_on()
 {
-	within 30 grep -q good /tmp/churn &&
-		within 60 more good $(($(counted good) + 32))
+	within 10 grep -q good /tmp/churn &&
+		within 15 more good $(($(counted good) + 32))
 }
-is_refused() { within 60 more refused "$(counted refused)"; }
+is_refused() { within 15 more refused "$(counted refused)"; }
 
 # stop_churn COMMAND...: it has never read what it had not written, and COMMAND
 stop_churn()
@@ -342,7 +342,7 @@ bad_legs()
 	quiet mdadm /dev/md0 --add "$far"
 	quiet mdadm --grow /dev/md0 --raid-devices=3
 	result "raid1: refused when such a leg is added" is_refused
-	result "raid1: the leg is synchronised" within 60 synced
+	result "raid1: the leg is synchronised" within 20 synced
 	result "raid1: refused from then on, and no other error" \
 		stop_churn refused_only
 	result "raid1: no leg is failed, and all are the same" \
@@ -400,7 +400,7 @@ target()
 		moves 128 0 round_trip "$remote" 64
 	quiet mdadm /dev/md0 --add "$far"
 	quiet mdadm --grow /dev/md0 --raid-devices=3
-	within 60 synced
+	within 20 synced
 	result "target: a leg that doesn't reach it is added: through memory" \
 		moves 0 128 round_trip "$remote" 64
 	result "target: no leg is failed, and all are the same" \

@@ -23,7 +23,7 @@
 #include <linux/pci-p2pdma.h>
 
 /**
- * struct blk_p2pdma_question - can a disk DMA to or from this memory?
+ * struct blk_p2pdma_question - what a disk is asked about memory
  * @page: the memory, or NULL for all such memory in @bio
  * @bio: a bio with REQ_P2PDMA
  * @dir: of the DMA

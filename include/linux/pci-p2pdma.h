@@ -37,8 +37,8 @@ struct pci_p2pmem_holder {
  * one that is no client; see pci_p2pdma_add_group()
  */
 typedef void p2pdma_members_fn(struct device *group,
-				   void (*fn)(struct device *member, void *data),
-				   void *data);
+			       void (*fn)(struct device *member, void *data),
+			       void *data);
 
 #ifdef CONFIG_PCI_P2PDMA
 
@@ -84,7 +84,7 @@ int pci_p2pmem_alloc_sgl(struct pci_dev *pdev, struct scatterlist **sgl,
 void pci_p2pmem_free_sgl(struct pci_dev *pdev, struct scatterlist *sgl,
 			 unsigned int nents);
 
-/* Who has memory can be told that its provider is about to be reset or to go. */
+/* A holder of memory is told that its provider is about to be reset or to go. */
 int pci_p2pmem_add_holder(struct pci_dev *provider,
 			  struct pci_p2pmem_holder *holder);
 void pci_p2pmem_remove_holder(struct pci_p2pmem_holder *holder);

@@ -281,7 +281,7 @@ static void provider_turn_off(struct pci_dev *pdev)
 	pci_write_config_word(pdev, PCI_COMMAND, command & ~PCI_COMMAND_MEMORY);
 }
 
-/* Does a user who counts in the first word of the memory go on? */
+/* The first word of the memory is a counter: stores to it are counted here. */
 static void provider_remove(struct pci_dev *pdev)
 {
 	void __iomem *word;

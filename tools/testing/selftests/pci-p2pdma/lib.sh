@@ -160,6 +160,20 @@ within()
 	done
 }
 
+# fio_verifies FILE SIZE: random I/O. fio must have had its buffers in p2pmem, as it
+# was told to, and have checked them.
+fio_verifies()
+{
+	fio --name=p2pmem --filename="$1" --direct=1 --rw=randwrite \
+		--bsrange=4k-64k --size="$2" --iodepth=8 --ioengine=libaio \
+		--iomem="mmapshared:$p2pmem/allocate" --verify=crc32c \
+		--verify_fatal=1 --do_verify=1 --randseed=7 \
+		--output=/tmp/fio.log && grep -q 'err= 0' /tmp/fio.log &&
+		grep -q 'READ:' /tmp/fio.log && return
+	sed 's/^/# /' /tmp/fio.log
+	return 1
+}
+
 P2PMEM_PROVIDER=$(pci_of provider)
 P2PMEM_SOURCE_PCI=$(pci_of source)
 P2PMEM_SOURCE=/dev/$(nvme_of source)n1

@@ -196,24 +196,13 @@ on()
 	quiet "mkfs.$1" -q "$2" /dev/md0 &&
 		mount -t "$1" /dev/md0 /tmp/mnt &&
 		truncate -s 16M /tmp/mnt/file && copies /tmp/mnt/file &&
-		calls /tmp/mnt/file && verified /tmp/mnt/fio &&
+		calls /tmp/mnt/file && fio_verifies /tmp/mnt/fio 4M &&
 		quiet p2pmem_cp copy "$P2PMEM_SOURCE" /tmp/mnt/file $mib "$P2PMEM_PROVIDER" &&
 		umount /tmp/mnt && mount -t "$1" /dev/md0 /tmp/mnt &&
 		[ "$(digest /tmp/mnt/file)" = "$content" ]
 	status=$?
 	umount /tmp/mnt
 	return $status
-}
-
-verified()
-{
-	fio --name=p2pmem --filename="$1" --direct=1 --rw=randwrite \
-		--bsrange=4k-64k --size=4M --iodepth=8 --ioengine=libaio \
-		--iomem="mmapshared:$p2pmem/allocate" --verify=crc32c \
-		--verify_fatal=1 --do_verify=1 --randseed=7 --output=/tmp/fio.log &&
-		grep -q 'err= 0' /tmp/fio.log && grep -q 'READ:' /tmp/fio.log && return
-	sed 's/^/# /' /tmp/fio.log
-	return 1
 }
 
 # Between marks a trace of the drives has a copy, and nothing else.

@@ -21,6 +21,7 @@ help:
 	@echo 'make bisect     build and test each prefix of the series'
 	@echo 'make htmldocs   the page for driver authors, by Sphinx, without warnings'
 	@echo 'make deb        Debian packages, with Debian'"'"'s configuration [FLAVOUR=cloud]'
+	@echo 'make deb-tools  the package of lsp2pdma alone, tried in a fresh Debian'
 	@echo 'make deb-boot   boot the kernel from its package: the main job'
 	@echo 'make clean      remove out/'
 	@echo
@@ -36,7 +37,7 @@ deb_flavour := $(if $(filter undefined,$(origin FLAVOUR)),cloud,$(FLAVOUR))
 FLAVOUR ?= plain
 TOPOLOGY ?= switch
 
-.PHONY: run check shell kernel kunit selftest bench coverage lint htmldocs deb deb-boot series bisect clean
+.PHONY: run check shell kernel kunit selftest bench coverage lint htmldocs deb deb-tools deb-boot series bisect clean
 run:
 	@$(H)/run.sh
 
@@ -86,6 +87,10 @@ htmldocs:
 
 deb:
 	@$(H)/deb.sh $(deb_flavour)
+
+deb-tools:
+	@$(H)/deb-tools.sh
+	@$(H)/deb-tools-test.sh
 
 deb-boot:
 	@$(H)/deb-boot.sh $(deb_flavour)

@@ -1,7 +1,8 @@
 #!/bin/bash
 # SPDX-License-Identifier: GPL-2.0
 # Debian packages of the prepared tree, with Debian's own configuration and
-# CONFIG_PCI_P2PDMA=y: linux-image, linux-headers and linux-libc-dev.
+# CONFIG_PCI_P2PDMA=y: linux-image, linux-headers and linux-libc-dev; and that of
+# the operator's tool, by deb-tools.sh.
 # usage: deb.sh cloud|generic|rt
 #
 #   out/BASE/deb             the packages, complete ones only
@@ -109,6 +110,7 @@ publish()
 [[ -f $debian_config ]] ||
 	die "$debian_config is missing; try: apt-get install --reinstall linux-config-$base"
 "$here/prepare.sh"
+"$here/deb-tools.sh"
 lock "deb-$flavour"
 check_space
 step "config-deb-$flavour" "configuring Debian's $flavour kernel" configure

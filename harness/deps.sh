@@ -1,7 +1,7 @@
 #!/bin/bash
 # SPDX-License-Identifier: GPL-2.0
 # Install the Debian packages that are missing, or say how to.
-# usage: deps.sh run|docs|check|deb
+# usage: deps.sh run|docs|check|deb|tools|fresh
 set -euo pipefail
 # shellcheck source=harness/lib.sh
 . "$(dirname "$0")/lib.sh"
@@ -18,12 +18,20 @@ docs_packages=(
 )
 check_packages=(
 	"${run_packages[@]}" "${docs_packages[@]}" coccinelle dmsetup e2fsprogs
-	fio iproute2 libpci-dev mdadm nvme-cli pciutils pkg-config shellcheck
-	sparse xfsprogs
+	fio graphviz grub-common iproute2 libpci-dev mdadm nvme-cli pciutils
+	pkg-config python3-jsonschema shellcheck sparse xfsprogs
+)
+# The package of lsp2pdma, and what tries it in a fresh Debian
+tools_packages=(
+	"$base_package" debhelper dpkg-dev gcc git libc6-dev libpci-dev make
+	patch pkg-config rsync xz-utils
+)
+fresh_packages=(
+	"${tools_packages[@]}" binutils debootstrap groff-base
 )
 deb_packages=(
-	"${run_packages[@]}" debhelper dpkg-dev fakeroot "linux-config-$base"
-	openssl zstd
+	"${run_packages[@]}" "${tools_packages[@]}" fakeroot
+	"linux-config-$base" openssl zstd
 )
 
 missing()
@@ -52,7 +60,9 @@ run) wanted=("${run_packages[@]}") ;;
 docs) wanted=("${docs_packages[@]}") ;;
 check) wanted=("${check_packages[@]}") ;;
 deb) wanted=("${deb_packages[@]}") ;;
-*) die "usage: deps.sh run|docs|check|deb" ;;
+tools) wanted=("${tools_packages[@]}") ;;
+fresh) wanted=("${fresh_packages[@]}") ;;
+*) die "usage: deps.sh run|docs|check|deb|tools|fresh" ;;
 esac
 
 read -r -a lacking <<<"$(missing "${wanted[@]}")"

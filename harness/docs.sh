@@ -91,7 +91,7 @@ man_page()
 
 	while IFS= read -r line; do
 		problem "$line"
-	done < <(groff -ww -man -Tutf8 "$tree/tools/pci/lsp2pdma.8" 2>&1 >/dev/null)
+	done < <(groff -ww -man -Tutf8 "$tree/tools/pci/lsp2pdma/lsp2pdma.8" 2>&1 >/dev/null)
 }
 
 # What users see, in sysfs and in /dev

@@ -67,9 +67,8 @@ fill_full()
 	add_program "$guest" setpci
 	add_program "$guest" nvme
 	add_program "$guest" rdma
-	mkdir -p "$out/tools-pci"
-	make -C "$tree/tools/pci" OUTPUT="$out/tools-pci/"
-	add_program "$guest" "$out/tools-pci/lsp2pdma"
+	make_tool "$out/lsp2pdma"
+	add_program "$guest" "$out/lsp2pdma/lsp2pdma"
 	make_tools fio fio
 	make_tools storage mdadm dmsetup mkfs.ext4 mkfs.xfs
 }

@@ -183,6 +183,17 @@ kernel_make()
 		HOSTCC='ccache gcc' "$@"
 }
 
+# make_tool DIR [VARIABLE=VALUE...]: lsp2pdma, of the prepared tree
+make_tool()
+{
+	local dir=$1
+	shift
+
+	mkdir -p "$dir"
+	reproducibly make -C "$tree/tools/pci/lsp2pdma" OUTPUT="$dir/" \
+		CC='ccache gcc' "$@"
+}
+
 # begin_with BUILD NEW: a kernel that differs little from another one begins as a
 # copy of its build, and make compiles what differs. Commands and dependences
 # name the tree and the build.

@@ -147,9 +147,10 @@ off()
 	task same "$(after build-plain build-off initramfs)" "$here/same.sh"
 }
 
-offline()
+# Machines that aren't this one
+tool()
 {
-	task tool-offline "$(after operator-plain)" "$here/offline.sh"
+	task tool "$(after prepare)" "$here/tool.sh"
 }
 
 rm -rf "$results"
@@ -165,7 +166,7 @@ everything)
 	style
 	task hurt "$(after build-plain)" "$here/hurt.sh"
 	task kunit-py "$(after build-plain)" "$here/kunit.sh"
-	offline
+	tool
 	off
 	;;
 other)
@@ -173,7 +174,6 @@ other)
 	guests plain debug off
 	compiled users docs cocci
 	posted
-	offline
 	off
 	;;
 brief)
@@ -181,7 +181,6 @@ brief)
 	guests plain
 	compiled users docs cocci
 	posted
-	offline
 	;;
 quick)
 	builds plain

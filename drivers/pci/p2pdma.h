@@ -25,9 +25,9 @@
  * withheld_lock is taken in mmap() and when a provider is closed, and nothing
  * within it but the locks of the pool. Those are recent->lock and within it
  * buddy->lock, with interrupts off, for as long as one request takes; a request
- * that would fail takes them once more for each processor. p2pdma_shadow.c's
- * and p2pdma_host.c's locks are leaves that the PCI core enters. A verdict takes
- * no lock.
+ * that would fail takes them once more for each processor. The locks of
+ * p2pdma_shadow.c, of p2pdma_host.c, and of p2pdma_query.c's index, are leaves
+ * that the PCI core enters. A verdict takes no lock.
  *
  * Read without a lock:
  *   pdev->p2pdma	RCU. Set last when the first range is added, cleared when

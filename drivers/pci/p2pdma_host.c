@@ -11,7 +11,6 @@
  */
 
 #include <linux/acpi.h>
-#include <linux/bitfield.h>
 #include <linux/init.h>
 #include <linux/kernel.h>
 #include <linux/mutex.h>
@@ -50,48 +49,16 @@ static bool p2pdma_cpu_routes(void)
 #endif
 }
 
-static u32 p2pdma_id(struct pci_dev *pdev)
+/* What the operator vouches for of a host bridge: P2PDMA_HOST_* */
+static u64 p2pdma_allows(u32 id)
 {
-	return (u32)pdev->vendor << 16 | pdev->device;
-}
-
-static u64 p2pdma_routes(u32 id)
-{
-	u64 routes = p2pdma_known_host(id);
+	u64 routes = 0;
 	int i;
 
 	for (i = 0; i < p2pdma_nr_allowed; i++)
 		if (p2pdma_allowed[i].id == id)
 			routes |= p2pdma_allowed[i].routes;
 	return routes;
-}
-
-static bool p2pdma_is_root_port(struct pci_dev *pdev)
-{
-	return pci_pcie_type(pdev) == PCI_EXP_TYPE_ROOT_PORT;
-}
-
-/*
- * How well a function on a root bus identifies the host bridge; 0: it doesn't.
- * From P2PDMA_RANK_KNOWN on its number is in the table, or allowed. Xeons have
- * a function at 00.0 that is known by its number, but not of the host bridge
- * class. An endpoint says nothing of its root complex.
- */
-#define P2PDMA_RANK_KNOWN	3
-
-static unsigned int p2pdma_rank(struct pci_dev *pdev)
-{
-	bool known = p2pdma_routes(p2pdma_id(pdev));
-
-	if (pdev->class >> 8 == PCI_CLASS_BRIDGE_HOST)
-		return known ? P2PDMA_RANK_KNOWN + 2 : 2;
-	if (pdev->devfn == PCI_DEVFN(0, 0) && known &&
-	    pdev->vendor == PCI_VENDOR_ID_INTEL &&
-	    (!pci_is_pcie(pdev) || pci_pcie_type(pdev) == PCI_EXP_TYPE_RC_END))
-		return P2PDMA_RANK_KNOWN + 1;
-	if (p2pdma_is_root_port(pdev))
-		return known ? P2PDMA_RANK_KNOWN : 1;
-	return 0;
 }
 
 /*
@@ -112,29 +79,6 @@ static bool p2pdma_firmware_says_pci(struct pci_host_bridge *host)
 #endif
 }
 
-static u64 p2pdma_host_add(u64 host, struct pci_dev *pdev)
-{
-	unsigned int rank = p2pdma_rank(pdev);
-	u32 id = p2pdma_id(pdev);
-
-	if (rank > FIELD_GET(P2PDMA_HOST_RANK, host)) {
-		if (FIELD_GET(P2PDMA_HOST_RANK, host) >= P2PDMA_RANK_KNOWN)
-			host &= ~P2PDMA_HOST_ALL;
-		host &= ~(P2PDMA_HOST_RANK | P2PDMA_HOST_ID);
-		host |= FIELD_PREP(P2PDMA_HOST_RANK, rank) | id |
-			p2pdma_routes(id);
-	}
-	if (p2pdma_cpu_routes() ||
-	    (pdev->devfn == PCI_DEVFN(0, 0) && p2pdma_is_accelerator(id)))
-		host |= P2PDMA_HOST_ALL;
-	/* A root port contradicts what firmware says of the bus. */
-	if (p2pdma_is_root_port(pdev))
-		host |= P2PDMA_HOST_PCIE;
-	if (host & P2PDMA_HOST_PCIE)
-		host &= ~P2PDMA_HOST_CONVENTIONAL;
-	return host;
-}
-
 static DEFINE_MUTEX(p2pdma_host_mutex);
 
 static int p2pdma_host_notify(struct notifier_block *nb, unsigned long action,
@@ -151,7 +95,9 @@ static int p2pdma_host_notify(struct notifier_block *nb, unsigned long action,
 	known = host->p2pdma;
 	if (p2pdma_firmware_says_pci(host))
 		known |= P2PDMA_HOST_CONVENTIONAL;
-	WRITE_ONCE(host->p2pdma, p2pdma_host_add(known, pdev));
+	WRITE_ONCE(host->p2pdma,
+		   p2pdma_host_add(known, pdev, p2pdma_allows(p2pdma_id(pdev)),
+				   p2pdma_cpu_routes()));
 	mutex_unlock(&p2pdma_host_mutex);
 	return NOTIFY_OK;
 }

@@ -12,19 +12,86 @@
 #include <linux/fs.h>
 #include <linux/init.h>
 #include <linux/miscdevice.h>
+#include <linux/notifier.h>
 #include <linux/pci.h>
 #include <linux/pci-p2pdma.h>
 #include <linux/uaccess.h>
+#include <linux/xarray.h>
 
 #include "p2pdma.h"
 
-/* With a reference */
+/*
+ * Functions by address: pci_get_domain_bus_and_slot() walks over all devices,
+ * and a machine of N functions has N * N pairs to ask for.
+ *
+ * Invariant: an entry is a function that the walk would find, too. It is made
+ * after the function is in the bus type's list, and erased before the function
+ * leaves it; meanwhile neither a domain nor a bus changes its number. Entries
+ * may be missing (no memory, or a key that doesn't fit): then the walk decides.
+ */
+static DEFINE_XARRAY(p2pdma_query_index);
+
+/* 32 bits have no room for domains from 0x10000 on: false */
+static bool p2pdma_query_key(unsigned long domain, u8 bus, u8 devfn,
+			     unsigned long *key)
+{
+	*key = domain << 16 | PCI_DEVID(bus, devfn);
+	return domain <= ULONG_MAX >> 16;
+}
+
+/*
+ * Another function may have taken the address of one that is removed: erase
+ * only the function's own entry.
+ */
+static int p2pdma_query_notify(struct notifier_block *nb, unsigned long action,
+			       void *data)
+{
+	struct pci_dev *pdev = to_pci_dev(data);
+	unsigned long key;
+
+	if (action != BUS_NOTIFY_ADD_DEVICE && action != BUS_NOTIFY_DEL_DEVICE)
+		return NOTIFY_DONE;
+	if (!p2pdma_query_key(pci_domain_nr(pdev->bus), pdev->bus->number,
+			      pdev->devfn, &key))
+		return NOTIFY_DONE;
+	if (action == BUS_NOTIFY_ADD_DEVICE)
+		xa_store(&p2pdma_query_index, key, pdev, GFP_KERNEL);
+	else
+		xa_cmpxchg(&p2pdma_query_index, key, pdev, NULL, GFP_KERNEL);
+	return NOTIFY_OK;
+}
+
+static struct notifier_block p2pdma_query_nb = {
+	.notifier_call = p2pdma_query_notify,
+};
+
+/* After the PCI bus type is registered, before the first bus is scanned. */
+static int __init p2pdma_query_init(void)
+{
+	return bus_register_notifier(&pci_bus_type, &p2pdma_query_nb);
+}
+postcore_initcall_sync(p2pdma_query_init);
+
+/*
+ * The PCI core holds a reference while it calls device_del(), which erases the
+ * entry: as long as one is found under the lock, its function has a reference.
+ *
+ * Return: the function, with a reference, or NULL.
+ */
 static struct pci_dev *p2pdma_query_find(const struct pci_p2pdma_address *where)
 {
+	struct pci_dev *pdev = NULL;
+	unsigned long key;
+
 	if (where->domain > INT_MAX)
 		return NULL;
-	return pci_get_domain_bus_and_slot(where->domain, where->bus,
-					   where->devfn);
+	if (p2pdma_query_key(where->domain, where->bus, where->devfn, &key)) {
+		xa_lock(&p2pdma_query_index);
+		pdev = pci_dev_get(xa_load(&p2pdma_query_index, key));
+		xa_unlock(&p2pdma_query_index);
+	}
+	return pdev ?: pci_get_domain_bus_and_slot(where->domain, where->bus,
+						   where->devfn);
 }
 
 static u32 p2pdma_query_memory(struct pci_dev *provider)

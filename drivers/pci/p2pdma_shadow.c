@@ -90,19 +90,33 @@ static int p2pdma_quirk_ctrl(struct pci_dev *dev)
 }
 
 /*
- * Controls in effect in the upper half, capabilities in the lower one. What a
- * quirk vouches for can't be turned off: no capability.
+ * Controls in effect in the upper half, capabilities in the lower one.
+ *
+ * A quirk may answer "no" for a function that isn't on its list, or for a
+ * control that it knows nothing of: what the register redirects or blocks
+ * counts besides. By Upstream Forwarding packets pass, so there the quirk must
+ * say it, and the capability have it. (Where a quirk reads registers that are
+ * dwords, the low bits of the capability are in the same place, and the word
+ * that is taken for the control register is reserved.)
+ *
+ * What a quirk vouches for can't be turned off: no capability.
  */
 static u32 p2pdma_read_acs(struct pci_dev *dev)
 {
 	int quirk = p2pdma_quirk_ctrl(dev);
+	u16 cap, ctrl;
 	u32 acs;
 
-	if (quirk >= 0)
-		return quirk << 16;
-	if (pci_read_config_dword(dev, dev->acs_cap + PCI_ACS_CAP, &acs))
-		return P2PDMA_UNKNOWN << 16;
-	return p2pdma_acs_in_effect(acs, acs >> 16) << 16 | (acs & 0xffff);
+	if (pci_read_config_dword(dev, dev->acs_cap + PCI_ACS_CAP, &acs) ||
+	    PCI_POSSIBLE_ERROR(acs))
+		return (u32)(quirk > 0 ? quirk & ~PCI_ACS_UF : P2PDMA_UNKNOWN) << 16;
+	cap = acs;
+	ctrl = p2pdma_acs_in_effect(cap, acs >> 16);
+	if (quirk >= 0) {
+		ctrl = (ctrl & ~PCI_ACS_UF) | (quirk & (cap | ~PCI_ACS_UF));
+		cap &= ~quirk;
+	}
+	return (u32)ctrl << 16 | cap;
 }
 
 /**
@@ -183,6 +197,7 @@ static bool p2pdma_contradicts(struct pci_dev *dev)
 	       pci_pcie_type(bridge) == PCI_EXP_TYPE_UPSTREAM;
 }
 
+/* A quirk that vouches for nothing doesn't make up for what wasn't readable. */
 static u16 p2pdma_initial_ctrl(struct pci_dev *dev)
 {
 	int quirk;
@@ -194,7 +209,7 @@ static u16 p2pdma_initial_ctrl(struct pci_dev *dev)
 	if (!pci_is_pcie(dev))
 		return 0;
 	quirk = p2pdma_quirk_ctrl(dev);
-	return quirk >= 0 ? quirk : p2pdma_ctrl_without_cap(dev);
+	return quirk > 0 ? quirk : p2pdma_ctrl_without_cap(dev);
 }
 
 /**

@@ -20,6 +20,7 @@
  *                                  for what is redirected.
  */
 
+#include <linux/bitfield.h>
 #include <linux/cc_platform.h>
 #include <linux/dma-mapping.h>
 #include <linux/iommu-dma.h>
@@ -113,13 +114,8 @@ static const u16 p2pdma_accelerators[] = {
 	0x4940, 0x4942, 0x4944, 0x4946, 0x4948,
 };
 
-/**
- * p2pdma_known_host() - Look a host bridge or root port up
- * @id: vendor in the high 16 bits, device in the low ones
- *
- * Return: P2PDMA_HOST_* of what its root complex routes; 0 if unknown.
- */
-u64 p2pdma_known_host(u32 id)
+/* P2PDMA_HOST_* of what a root complex routes; 0 if it is unknown */
+static u64 p2pdma_known_host(u32 id)
 {
 	int i;
 
@@ -130,7 +126,7 @@ u64 p2pdma_known_host(u32 id)
 	return 0;
 }
 
-bool p2pdma_is_accelerator(u32 id)
+static bool p2pdma_is_accelerator(u32 id)
 {
 	int i;
 
@@ -138,6 +134,66 @@ bool p2pdma_is_accelerator(u32 id)
 		if (id == P2PDMA_ID(PCI_VENDOR_ID_INTEL, p2pdma_accelerators[i]))
 			return true;
 	return false;
+}
+
+static bool p2pdma_is_root_port(struct pci_dev *pdev)
+{
+	return pci_pcie_type(pdev) == PCI_EXP_TYPE_ROOT_PORT;
+}
+
+/*
+ * How well a function on a root bus identifies the host bridge; 0: it doesn't.
+ * From P2PDMA_RANK_KNOWN on its number is in the table, or allowed. Xeons have
+ * a function at 00.0 that is known by its number, but not of the host bridge
+ * class. An endpoint says nothing of its root complex.
+ */
+#define P2PDMA_RANK_KNOWN	3
+
+static unsigned int p2pdma_rank(struct pci_dev *pdev, bool known)
+{
+	if (pdev->class >> 8 == PCI_CLASS_BRIDGE_HOST)
+		return known ? P2PDMA_RANK_KNOWN + 2 : 2;
+	if (pdev->devfn == PCI_DEVFN(0, 0) && known &&
+	    pdev->vendor == PCI_VENDOR_ID_INTEL &&
+	    (!pci_is_pcie(pdev) || pci_pcie_type(pdev) == PCI_EXP_TYPE_RC_END))
+		return P2PDMA_RANK_KNOWN + 1;
+	if (p2pdma_is_root_port(pdev))
+		return known ? P2PDMA_RANK_KNOWN : 1;
+	return 0;
+}
+
+/**
+ * p2pdma_host_add() - Add what a function on a root bus tells of it
+ * @host: what is known of the root complex so far
+ * @pdev: the function
+ * @allowed: P2PDMA_HOST_* that the operator vouches for with its number
+ * @cpu_routes: the processor is of a family that routes
+ *
+ * Context: Any.
+ * Return: what is known now.
+ */
+u64 p2pdma_host_add(u64 host, struct pci_dev *pdev, u64 allowed,
+		    bool cpu_routes)
+{
+	u32 id = p2pdma_id(pdev);
+	u64 routes = p2pdma_known_host(id) | allowed;
+	unsigned int rank = p2pdma_rank(pdev, routes);
+
+	if (rank > FIELD_GET(P2PDMA_HOST_RANK, host)) {
+		if (FIELD_GET(P2PDMA_HOST_RANK, host) >= P2PDMA_RANK_KNOWN)
+			host &= ~P2PDMA_HOST_ALL;
+		host &= ~(P2PDMA_HOST_RANK | P2PDMA_HOST_ID);
+		host |= FIELD_PREP(P2PDMA_HOST_RANK, rank) | id | routes;
+	}
+	if (cpu_routes ||
+	    (pdev->devfn == PCI_DEVFN(0, 0) && p2pdma_is_accelerator(id)))
+		host |= P2PDMA_HOST_ALL;
+	/* A root port contradicts what firmware says of the bus. */
+	if (p2pdma_is_root_port(pdev))
+		host |= P2PDMA_HOST_PCIE;
+	if (host & P2PDMA_HOST_PCIE)
+		host &= ~P2PDMA_HOST_CONVENTIONAL;
+	return host;
 }
 
 /* The path */

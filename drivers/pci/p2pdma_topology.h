@@ -136,6 +136,11 @@ void p2pdma_shadow_audit(struct pci_dev *dev);
 static inline void p2pdma_shadow_audit(struct pci_dev *dev) { }
 #endif
 
+static inline u32 p2pdma_id(struct pci_dev *pdev)
+{
+	return (u32)pdev->vendor << 16 | pdev->device;
+}
+
 /* A virtual function's own bus may go before the function is released. */
 static inline struct pci_host_bridge *p2pdma_host_of(struct pci_dev *pdev)
 {
@@ -157,8 +162,21 @@ void p2pdma_check_sizes(struct p2pdma_verdict *verdict,
 			struct pci_dev *provider, struct pci_dev *client);
 int p2pdma_redirectors(struct pci_dev *provider, struct pci_dev *client,
 		       struct pci_dev *at[2]);
-u64 p2pdma_known_host(u32 id);
-bool p2pdma_is_accelerator(u32 id);
+u64 p2pdma_host_add(u64 host, struct pci_dev *pdev, u64 allowed,
+		    bool cpu_routes);
 const char *p2pdma_reason_text(enum p2pdma_reason reason);
+
+/* The type's number in the uAPI */
+static inline u32 p2pdma_uapi_type(enum pci_p2pdma_map_type type)
+{
+	switch (type) {
+	case PCI_P2PDMA_MAP_BUS_ADDR:
+		return PCI_P2PDMA_TYPE_BUS_ADDR;
+	case PCI_P2PDMA_MAP_THRU_HOST_BRIDGE:
+		return PCI_P2PDMA_TYPE_THRU_HOST;
+	default:
+		return PCI_P2PDMA_TYPE_NOT_SUPPORTED;
+	}
+}
 
 #endif /* _PCI_P2PDMA_TOPOLOGY_H */

@@ -112,6 +112,122 @@ static void acs_read_only(struct kunit *test)
 	KUNIT_EXPECT_EQ(test, reason(f), P2PDMA_ACS_REQ_REDIR);
 }
 
+/*
+ * Ports that a quirk of the PCI core knows by their numbers. Of the first it
+ * says that no control is in effect, of the second that all of them are.
+ */
+#define QUIRK_SAYS_NO	0x07001d17
+#define QUIRK_SAYS_YES	0x07101d17
+
+/* A quirk's "no" hides no register that redirects or blocks. */
+static void quirk_hides_nothing(struct kunit *test)
+{
+	struct pci_dev *at[2], *port;
+	struct fake_pci_node copy[NR_NODES];
+	struct fake_pci *f;
+
+	memcpy(copy, nodes, sizeof(copy));
+	copy[DP1].id = QUIRK_SAYS_NO;
+	f = fake_pci_setup(test, copy, NR_NODES);
+	port = fake_pci_dev(f, DP1);
+	KUNIT_ASSERT_EQ(test, pci_dev_specific_acs_enabled(port, PCI_ACS_RR), 0);
+	KUNIT_EXPECT_EQ(test, reason(f), P2PDMA_COMMON_BRIDGE);
+	fake_pci_set_acs(f, DP1, PCI_ACS_RR);
+	KUNIT_EXPECT_EQ(test, reason(f), P2PDMA_ACS_REQ_REDIR);
+	/* It can be told not to. */
+	KUNIT_EXPECT_EQ(test, p2pdma_redirectors(fake_pci_dev(f, P),
+						 fake_pci_dev(f, C), at), 1);
+	KUNIT_EXPECT_PTR_EQ(test, at[0], port);
+	fake_pci_set_acs(f, DP1, PCI_ACS_EC);
+	KUNIT_EXPECT_EQ(test, reason(f), P2PDMA_ACS_EGRESS);
+	fake_pci_set_acs(f, DP1, 0);
+	KUNIT_EXPECT_EQ(test, reason(f), P2PDMA_COMMON_BRIDGE);
+}
+
+/* A quirk's "yes" to redirection stays, whatever the register holds. */
+static void quirk_redirects(struct kunit *test)
+{
+	struct pci_dev *at[2], *port;
+	struct fake_pci_node copy[NR_NODES];
+	struct fake_pci *f;
+
+	memcpy(copy, nodes, sizeof(copy));
+	copy[DP1].id = QUIRK_SAYS_YES;
+	f = fake_pci_setup(test, copy, NR_NODES);
+	port = fake_pci_dev(f, DP1);
+	KUNIT_ASSERT_EQ(test, pci_dev_specific_acs_enabled(port, PCI_ACS_RR), 1);
+	KUNIT_EXPECT_EQ(test, reason(f), P2PDMA_ACS_REQ_REDIR);
+	fake_pci_set_acs(f, DP1, PCI_ACS_EC);
+	KUNIT_EXPECT_EQ(test, reason(f), P2PDMA_ACS_REQ_REDIR);
+	fake_pci_set_acs(f, DP1, 0);
+	KUNIT_EXPECT_EQ(test, reason(f), P2PDMA_ACS_REQ_REDIR);
+	KUNIT_EXPECT_EQ(test, p2pdma_redirectors(fake_pci_dev(f, P),
+						 fake_pci_dev(f, C), at), 0);
+	fake_pci_set_unreadable(f, DP1, true);
+	fake_pci_set_acs(f, DP1, 0);
+	KUNIT_EXPECT_EQ(test, reason(f), P2PDMA_ACS_REQ_REDIR);
+	fake_pci_set_unreadable(f, DP1, false);
+}
+
+struct quirk_forwards {
+	const char *what;
+	u32 id;		/* of the root port */
+	u16 acs_lacks;
+	u16 ctrl;
+	bool passes;
+};
+
+static const struct quirk_forwards quirk_forwards[] = {
+	{ "no quirk, off", 0, 0, 0, false },
+	{ "no quirk, on", 0, 0, PCI_ACS_UF, true },
+	{ "no, on", QUIRK_SAYS_NO, 0, PCI_ACS_UF, false },
+	{ "yes, off", QUIRK_SAYS_YES, 0, 0, true },
+	{ "yes, lacking", QUIRK_SAYS_YES, PCI_ACS_UF, 0, false },
+};
+
+static void quirk_forwards_name(const struct quirk_forwards *q, char *desc)
+{
+	strscpy(desc, q->what, KUNIT_PARAM_DESC_SIZE);
+}
+
+KUNIT_ARRAY_PARAM(quirk_forwards, quirk_forwards, quirk_forwards_name);
+
+/* Only what a quirk says, and the capability has, lets packets pass. */
+static void quirk_forwards_upstream(struct kunit *test)
+{
+	const struct quirk_forwards *q = test->param_value;
+	struct fake_pci_node copy[NR_NODES];
+	struct fake_pci *f;
+
+	memcpy(copy, nodes, sizeof(copy));
+	copy[RP].id = q->id;
+	copy[RP].acs_lacks = q->acs_lacks;
+	f = fake_pci_setup(test, copy, NR_NODES);
+	fake_pci_set_acs(f, RP, q->ctrl);
+	fake_pci_set_acs(f, DP1, PCI_ACS_RR);
+	KUNIT_EXPECT_EQ(test, reason(f), q->passes ? P2PDMA_ACS_REQ_REDIR :
+			P2PDMA_NO_UPSTREAM_FORWARDING);
+}
+
+/* Nor does a "no" stand for a list of capabilities that isn't readable. */
+static void quirk_without_cap(struct kunit *test)
+{
+	struct fake_pci_node copy[NR_NODES];
+	struct fake_pci *f;
+
+	memcpy(copy, nodes, sizeof(copy));
+	copy[DP1].id = QUIRK_SAYS_NO;
+	copy[DP1].has_acs = false;
+	f = fake_pci_setup(test, copy, NR_NODES);
+	KUNIT_EXPECT_EQ(test, reason(f), P2PDMA_COMMON_BRIDGE);
+	copy[DP1].no_ext = true;
+	f = fake_pci_setup(test, copy, NR_NODES);
+	KUNIT_EXPECT_EQ(test, reason(f), P2PDMA_ACS_UNKNOWN);
+	copy[DP1].id = QUIRK_SAYS_YES;
+	f = fake_pci_setup(test, copy, NR_NODES);
+	KUNIT_EXPECT_EQ(test, reason(f), P2PDMA_ACS_REQ_REDIR);
+}
+
 /* Lost with the power or in a reset, and back by pci_restore_state() */
 static void acs_lost_and_restored(struct kunit *test)
 {
@@ -354,6 +470,10 @@ static struct kunit_case p2pdma_shadow_cases[] = {
 	KUNIT_CASE_PARAM(acs_written, acs_write_gen_params),
 	KUNIT_CASE(acs_followed),
 	KUNIT_CASE(acs_read_only),
+	KUNIT_CASE(quirk_hides_nothing),
+	KUNIT_CASE(quirk_redirects),
+	KUNIT_CASE_PARAM(quirk_forwards_upstream, quirk_forwards_gen_params),
+	KUNIT_CASE(quirk_without_cap),
 	KUNIT_CASE(acs_lost_and_restored),
 	KUNIT_CASE(asleep),
 	KUNIT_CASE(unreadable_when_written),

@@ -129,6 +129,70 @@ TEST_F(query, without_memory)
 	EXPECT_FALSE(self->query.result & PCI_P2PDMA_RESULT_PUBLISHED);
 }
 
+static const char all_functions[] = "/sys/bus/pci/devices/*";
+
+TEST_F(query, each_function)
+{
+	glob_t found;
+	size_t i;
+
+	ASSERT_EQ(0, glob(all_functions, 0, NULL, &found));
+	for (i = 0; i < found.gl_pathc; i++) {
+		struct pci_p2pdma_query q = {};
+
+		ASSERT_TRUE(p2pmem_address(basename(found.gl_pathv[i]),
+					   &q.provider));
+		q.client = q.provider;
+		EXPECT_EQ(0, ask(self->fd, &q));
+		EXPECT_EQ(PCI_P2PDMA_REASON_SAME_FUNCTION, q.reason);
+		EXPECT_EQ(0, memcmp(&q.at, &q.provider, sizeof(q.at)));
+	}
+	globfree(&found);
+}
+
+/* A function that may be removed: no driver has it, and nothing is behind it. */
+static bool is_idle(const char *bdf)
+{
+	return access(p2pmem_path(bdf, "driver"), F_OK) &&
+	       access(p2pmem_path(bdf, "physfn"), F_OK) &&
+	       p2pmem_read(p2pmem_path(bdf, "class")) >> 16 != 0x06;
+}
+
+static bool find_idle(char *bdf, size_t size)
+{
+	bool is_found = false;
+	glob_t found;
+	size_t i;
+
+	if (glob(all_functions, 0, NULL, &found))
+		return false;
+	for (i = 0; i < found.gl_pathc && !is_found; i++) {
+		snprintf(bdf, size, "%s", basename(found.gl_pathv[i]));
+		is_found = is_idle(bdf);
+	}
+	globfree(&found);
+	return is_found;
+}
+
+/* A function that is removed isn't there, and is when it has come back. */
+TEST_F(query, removed_function)
+{
+	struct pci_p2pdma_query q = self->query;
+	char bdf[32];
+	int i;
+
+	if (!find_idle(bdf, sizeof(bdf)))
+		SKIP(return, "no function without a driver");
+	ASSERT_TRUE(p2pmem_address(bdf, &q.client));
+	for (i = 0; i < 3; i++) {
+		ASSERT_EQ(0, ask(self->fd, &q));
+		ASSERT_EQ(0, p2pmem_write(p2pmem_path(bdf, "remove"), "1"));
+		EXPECT_EQ(-ENXIO, ask(self->fd, &q));
+		ASSERT_EQ(0, p2pmem_write("/sys/bus/pci/rescan", "1"));
+	}
+	EXPECT_EQ(0, ask(self->fd, &q));
+}
+
 TEST_F(query, errors)
 {
 	struct pci_p2pdma_query q = self->query;

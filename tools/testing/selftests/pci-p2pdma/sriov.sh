@@ -65,7 +65,8 @@ result "or, if that one forwards it, at the root port" says "$vf" "$other" "$tur
 setpci -s "$root_port" ECAP_ACS+6.w=0010
 result "or goes to the root complex" says "$vf" "$other" \
 	"not supported: requests are redirected upstream, at $other"
-result "which no parameter turns off" says "$vf" "$other" "no parameter turns this off"
+result "which only the host could let through" says "$vf" "$other" \
+	"boot with pci=p2pdma_allow_host="
 setpci -s "$root_port" ECAP_ACS+6.w=0000
 setpci -s "$port" ECAP_ACS+6.w=0000
 result "the virtual function is started" online

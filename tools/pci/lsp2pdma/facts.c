@@ -1,0 +1,156 @@
+// SPDX-License-Identifier: GPL-2.0
+/*
+ * lsp2pdma: what no register tells
+ *
+ * The processor, the IOMMU, memory encryption and firmware decide, and config
+ * space shows none of them. Options and dumps say so in words; what nothing
+ * says is taken to be the careful value, and that is printed.
+ */
+#include <err.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "machine.h"
+
+static const char * const facts[NR_FACTS] = {
+	[FACT_ZEN] = "zen",
+	[FACT_IOMMU] = "iommu",
+	[FACT_ENCRYPTED] = "encrypted",
+	[FACT_CONVENTIONAL] = "conventional",
+};
+
+const char *fact_name(int fact)
+{
+	return facts[fact];
+}
+
+/* What an option says stands against what a file says. */
+static void store_fact(struct machine *m, int i, int value,
+		       enum fact_source source)
+{
+	if (source == FACT_READ && m->fact[i].source == FACT_GIVEN)
+		return;
+	m->fact[i] = (struct fact){ .value = value, .source = source };
+}
+
+static bool is_word(const char *text, size_t length, const char *word)
+{
+	return length == strlen(word) && !strncmp(text, word, length);
+}
+
+static void set_one_fact(struct machine *m, const char *text, size_t length,
+			 enum fact_source source)
+{
+	const char *value = memchr(text, '=', length);
+	size_t name_length = value ? (size_t)(value - text) : length;
+	size_t value_length = value ? length - name_length - 1 : 0;
+	int i;
+
+	for (i = 0; value && i < NR_FACTS; i++) {
+		if (!is_word(text, name_length, facts[i]))
+			continue;
+		if (is_word(value + 1, value_length, "yes"))
+			return store_fact(m, i, 1, source);
+		if (is_word(value + 1, value_length, "no"))
+			return store_fact(m, i, 0, source);
+	}
+	errx(EXIT_USAGE,
+	     "\"%.*s\" is none of zen, iommu, encrypted, conventional with =yes or =no",
+	     (int)length, text);
+}
+
+void set_fact(struct machine *m, const char *text, enum fact_source source)
+{
+	for (;;) {
+		size_t length = strcspn(text, ",");
+
+		set_one_fact(m, text, length, source);
+		text += length;
+		if (!*text++)
+			return;
+	}
+}
+
+/* 1 to 4 hexadecimal digits */
+static bool parse_number(const char **s, unsigned int *number)
+{
+	int i;
+
+	*number = 0;
+	for (i = 0; i < 4; i++, (*s)++) {
+		char digit[2] = { **s };
+		char *end;
+		unsigned long value = strtoul(digit, &end, 16);
+
+		if (end == digit || !digit[0])
+			break;
+		*number = *number << 4 | value;
+	}
+	return i;
+}
+
+/* VVVV:DDDD or VVVV:DDDD:w. No device has the vendor 0 or 0xffff. */
+static bool parse_allowed(const char *s, size_t length, struct allowed *item)
+{
+	const char *end = s + length;
+
+	*item = (struct allowed){ 0 };
+	if (!parse_number(&s, &item->vendor) || *s++ != ':' ||
+	    !parse_number(&s, &item->device) || !item->vendor ||
+	    item->vendor == 0xffff)
+		return false;
+	item->writes_only = end - s == 2 && !strncmp(s, ":w", 2);
+	return s == end || item->writes_only;
+}
+
+bool add_allowed(struct machine *m, const char *text, size_t length)
+{
+	struct allowed item;
+
+	if (!parse_allowed(text, length, &item) || m->nr_allowed == MAX_ALLOWED)
+		return false;
+	m->allowed[m->nr_allowed++] = item;
+	return true;
+}
+
+/* As for the kernel's parameter, the last of two options counts. */
+void set_allowed(struct machine *m, const char *text)
+{
+	size_t length;
+
+	m->nr_allowed = 0;
+	for (;; text += length) {
+		text += strspn(text, ";");
+		length = strcspn(text, ";");
+		if (!length)
+			break;
+		if (m->nr_allowed == MAX_ALLOWED)
+			errx(EXIT_USAGE, "more than %d host bridges are allowed",
+			     MAX_ALLOWED);
+		if (!add_allowed(m, text, length))
+			errx(EXIT_USAGE,
+			     "\"%.*s\" is not VVVV:DDDD or VVVV:DDDD:w",
+			     (int)length, text);
+	}
+	if (!m->nr_allowed)
+		errx(EXIT_USAGE, "no host bridge is named (VVVV:DDDD)");
+}
+
+void print_assumed(const struct machine *m, FILE *to)
+{
+	const char *before = "assumed: ";
+	int i;
+
+	if (m->fd != NONE && !m->changed)
+		return;
+	for (i = 0; i < NR_FACTS; i++) {
+		if (m->fact[i].source != FACT_ASSUMED)
+			continue;
+		fprintf(to, "%s%s=no", before, facts[i]);
+		before = ", ";
+	}
+	if (*before == ',')
+		fprintf(to, " (--assume; see lsp2pdma(8))\n");
+	if (m->text)
+		fprintf(to, "assumed: no enhanced ACS controls, which lspci's text doesn't show\n");
+}

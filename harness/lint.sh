@@ -36,7 +36,7 @@ gate_spdx()
 		case $f in
 		COPYING | *.patch | .editorconfig | */skips/* | */settings | */.gitignore | .gitignore) continue ;;
 		series/*.msg | Documentation/ABI/*) continue ;;
-		*/configs/* | */config | */.kunitconfig | */trace-events | *.env | README.md) continue ;;
+		*/configs/* | */tests/*.out | */config | */.kunitconfig | */trace-events | *.env | README.md) continue ;;
 		esac
 		head -n 3 "$f" | grep -q SPDX-License-Identifier ||
 			{ say "$f: no SPDX line"; bad=1; }

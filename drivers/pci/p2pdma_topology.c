@@ -293,6 +293,18 @@ static struct p2pdma_verdict p2pdma_through_host(unsigned int hops,
 }
 
 /*
+ * The target is memory of a port beside the client's port, which has enhanced
+ * controls for requests to it: of all downstream ports of its switch.
+ */
+static bool p2pdma_blocks_port(u16 client_acs, struct pci_dev *provider,
+			       struct pci_dev *provider_side)
+{
+	return client_acs & P2PDMA_ACS_CTRL_ENHANCED &&
+	       client_acs != P2PDMA_UNKNOWN && provider == provider_side &&
+	       pcie_downstream_port(provider);
+}
+
+/*
  * No bridge is above both: the paths part on root buses. A PCIe function on a
  * conventional root bus isn't there: a hypervisor passes it through, and what
  * is really between it and others can't be known.
@@ -312,6 +324,8 @@ static struct p2pdma_verdict p2pdma_at_root(struct pci_dev *provider,
 		return p2pdma_direct(hops, P2PDMA_CONVENTIONAL, side);
 	if (acs == P2PDMA_UNKNOWN)
 		return p2pdma_refuse(P2PDMA_ACS_UNKNOWN, side);
+	if (p2pdma_blocks_port(acs, provider, provider_side))
+		return p2pdma_refuse(P2PDMA_ACS_ENHANCED, side);
 	if ((acs & (PCI_ACS_RR | PCI_ACS_EC)) == PCI_ACS_EC)
 		return p2pdma_refuse(P2PDMA_ACS_EGRESS, side);
 	return p2pdma_through_host(hops, provider, client, P2PDMA_ROOT_COMPLEX,
@@ -435,6 +449,8 @@ struct p2pdma_verdict p2pdma_verdict(struct pci_dev *provider,
 	 */
 	client_acs = p2pdma_acs(path.client_side);
 	provider_acs = p2pdma_acs(path.provider_side);
+	if (p2pdma_blocks_port(client_acs, provider, path.provider_side))
+		return p2pdma_refuse(P2PDMA_ACS_ENHANCED, path.client_side);
 	if (client_acs & (PCI_ACS_RR | PCI_ACS_EC) || provider_acs & PCI_ACS_CR)
 		return p2pdma_redirected(provider, client, client_acs,
 					 provider_acs);

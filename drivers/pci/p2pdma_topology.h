@@ -28,7 +28,7 @@
  * @P2PDMA_ACS_EGRESS: @at has egress control without request redirection, and
  *	may block requests (sec 6.12.3)
  * @P2PDMA_ACS_ENHANCED: enhanced controls of @at may block or redirect
- *	requests to the bridge's own memory (sec 7.7.11.3)
+ *	requests to a bridge's own memory (sec 7.7.11.3)
  * @P2PDMA_ACS_UNKNOWN: the ACS registers of @at couldn't be read
  * @P2PDMA_NO_UPSTREAM_FORWARDING: what is redirected comes in at @at, where
  *	its destination is, and @at doesn't forward it upstream (sec 6.12.1.1)

@@ -575,6 +575,14 @@ static enum oracle_fate oracle_climb(const struct random_tree *tree, int f,
 	return fate;
 }
 
+/* A port may keep requests from memory of the ports beside it (sec 7.7.11.3). */
+static bool oracle_shields(const struct random_tree *ct, int port,
+			   const struct random_tree *pt, int provider)
+{
+	return ct->fn[port].acs & FAKE_PCI_ACS_ENHANCED &&
+	       !ct->fn[port].unknown && random_is_link(pt, provider);
+}
+
 /* Neither function is below the other. @target is -1 in another tree. */
 static enum oracle_fate oracle_forward(const struct random_tree *tree,
 				       int source, int target, u16 redirect,
@@ -592,6 +600,11 @@ static enum oracle_fate oracle_forward(const struct random_tree *tree,
 			return AT_ROOT_BUS;
 		if (oracle_claims(tree, parent, target) < 0)
 			continue;
+		if (is_request && oracle_claims(tree, parent, target) == target &&
+		    oracle_shields(tree, f, tree, target)) {
+			*causes |= BIT(P2PDMA_ACS_ENHANCED);
+			return LOST;
+		}
 		fate = oracle_turn(tree, f, redirect, causes);
 		if (fate != REDIRECTED)
 			return fate;
@@ -662,6 +675,9 @@ static struct oracle_answer oracle_across_root(const struct random_tree *pt,
 				      P2PDMA_CONVENTIONAL);
 	/* Redirected or not, it comes to the root complex if it isn't lost. */
 	oracle_turn(ct, ct->fn[client].way[1], PCI_ACS_RR, &causes);
+	if (pt->fn[provider].depth == 1 &&
+	    oracle_shields(ct, ct->fn[client].way[1], pt, provider))
+		causes |= BIT(P2PDMA_ACS_ENHANCED);
 	if (!(pt->host & P2PDMA_HOST_ID) || !(ct->host & P2PDMA_HOST_ID))
 		otherwise = BIT(P2PDMA_NO_HOST_BRIDGE);
 	return oracle_through_host(pt, ct, causes, BIT(P2PDMA_ROOT_COMPLEX),

@@ -143,6 +143,8 @@ static void bridge_and_what_is_below(struct kunit *test)
 		{ UP, A, REFUSED, 0, P2PDMA_ACS_ENHANCED, DP0 },
 		{ A, UP, REFUSED, 0, P2PDMA_ACS_ENHANCED, DP0 },
 		{ DP0, A, REFUSED, 0, P2PDMA_ACS_ENHANCED, DP0 },
+		{ DP1, A, REFUSED, 0, P2PDMA_ACS_ENHANCED, DP0 },
+		{ A, DP1, BUS_ADDR, 3, P2PDMA_COMMON_BRIDGE, UP },
 		{ B, A, BUS_ADDR, 4, P2PDMA_COMMON_BRIDGE, UP },
 	};
 	struct fake_pci *f = fake_pci_setup(test, one_switch, NR_SWITCH);

@@ -440,8 +440,12 @@ static struct advice advise_unknown(const struct machine *m,
 	return advise_nothing("nothing, before the extended config space there can be read");
 }
 
-static struct advice advise_payload(void)
+/* What couldn't be read differs from everything. */
+static struct advice advise_payload(const struct machine *m,
+				    const struct answer *a)
 {
+	if (!is_path_readable(m, a))
+		return advise_reading(m);
 	return (struct advice){
 		.parameter = copy_text("pci=pcie_bus_peer2peer"),
 		.condition = copy_text(""),
@@ -483,7 +487,7 @@ static struct advice advise(struct machine *m, const struct answer *a)
 	case PCI_P2PDMA_REASON_NO_HOST_BRIDGE:
 		return advise_host(m, a);
 	case PCI_P2PDMA_REASON_PAYLOAD_SIZE:
-		return advise_payload();
+		return advise_payload(m, a);
 	}
 	if (a->q.reason < ARRAY_SIZE(hopeless) && hopeless[a->q.reason])
 		return advise_nothing(hopeless[a->q.reason]);
@@ -735,11 +739,13 @@ int command_explain(struct machine *m, char **names)
 	if (json) {
 		print_json_answer(m, &a, advice.parameter);
 	} else {
+		wrap_begin();
 		print_answer(m, &a);
 		if (!is_reached(&a.q))
 			print_advice(m, &a, &advice);
 		if (a.source == FROM_RULES || a.has_registers)
 			print_assumed(m, stdout);
+		wrap_end();
 	}
 	free(advice.parameter);
 	free(advice.condition);

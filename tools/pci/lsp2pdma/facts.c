@@ -150,7 +150,7 @@ void print_assumed(const struct machine *m, FILE *to)
 		before = ", ";
 	}
 	if (*before == ',')
-		fprintf(to, " (--assume; see lsp2pdma(8))\n");
+		fprintf(to, " (see --assume)\n");
 	if (m->text)
 		fprintf(to, "assumed: no enhanced ACS controls, which lspci's text doesn't show\n");
 }

@@ -18,7 +18,7 @@
  *        |
  *   matrix.c tree.c explain.c graph.c plan.c check.c   the commands
  *   isolation.c       IOMMU groups
- *   ids.c print.c     names of devices; JSON, colours, words
+ *   ids.c print.c wrap.c   names of devices; JSON, colours, words; long lines
  *
  * What a function is made of is its config space, as far as it is known. A text
  * of lspci is read back into registers, so that all sources are judged alike.
@@ -307,6 +307,9 @@ bool is_selected(const struct machine *m, int i);
 extern bool json;
 void print_init(bool wants_json);
 int terminal_width(void);
+/* wrap.c: on a terminal, lines printed between these are cut at its width */
+void wrap_begin(void);
+void wrap_end(void);
 const char *colour(const char *name);	/* "" unless on a terminal: "good" "bad" "name" "off" */
 void print_json_text(const char *text);	/* quoted and escaped */
 const char *type_text(const struct pci_p2pdma_query *q);

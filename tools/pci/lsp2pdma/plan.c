@@ -1057,10 +1057,8 @@ static void search(struct plan *p, struct found *f)
 		f->possible = true;
 		return;
 	}
-	f->reason = final ? now : unreadable(p);
-	if (f->reason) {
-		if (!final)
-			free(now);
+	if (final) {
+		f->reason = now;
 		return;
 	}
 	for (i = 0; i < p->nr_clients; i++)
@@ -1071,7 +1069,9 @@ static void search(struct plan *p, struct found *f)
 		f->reason = now;
 		now = NULL;
 	} else if (!f->possible) {
-		f->reason = why_not(p);
+		f->reason = unreadable(p);
+		if (!f->reason)
+			f->reason = why_not(p);
 	}
 	free(now);
 	if (!f->possible) {

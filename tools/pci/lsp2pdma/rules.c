@@ -93,7 +93,9 @@ static void fill_dev(struct machine *m, int i)
 		dev->pcie_flags = config_word(f, dev->pcie_cap + PCI_EXP_FLAGS);
 	dev->cfg_size = f->known > 256 ? 4096 : 256;
 	dev->acs_cap = find_extended(f, PCI_EXT_CAP_ID_ACS);
-	dev->ats_enabled = ats_enabled(f);
+	/* What can't be seen may be on: translated requests are redirected. */
+	dev->ats_enabled = ats_enabled(f) ||
+			   (dev->pcie_cap && f->known < CONFIG_SIZE);
 	dev->dev.dma_iommu = f->translated == NONE ? m->fact[FACT_IOMMU].value :
 						     f->translated;
 }

@@ -641,7 +641,9 @@ static void set_buses(struct reader *r)
 
 		if (!f->config[PCI_HEADER_TYPE])
 			make_bridge(f, b);
-		if (f->config[PCI_SECONDARY_BUS] != b->secondary)
+		/* Virtual functions may be on further buses of the bridge. */
+		if (f->config[PCI_SECONDARY_BUS] > b->secondary ||
+		    f->config[PCI_SUBORDINATE_BUS] < b->secondary)
 			bad_input(r->m, b->line,
 				  "the path has bus %02x below %s, which has bus %02x",
 				  b->secondary, address_text(&b->bridge),

@@ -4,21 +4,17 @@
  *
  * A line for each function, in the order of a walk down the tree. A machine
  * can be as deep as its file says, so the walk is a loop over links between
- * functions and doesn't recurse. On a terminal long lines go on in a second
- * one.
+ * functions and doesn't recurse.
  */
 #include <err.h>
 #include <stdlib.h>
 #include <string.h>
-#include <unistd.h>
 
 #include <pci/pci.h>
 
 #include "machine.h"
 
 #define ACS_UNKNOWN	0xffff
-#define INDENT		2	/* columns for each bridge above */
-#define CONTINUED	4	/* of the second line, more than the first's */
 
 /**
  * struct tree - the order of a machine's functions
@@ -29,7 +25,6 @@
  * @order: indices, bridges before what is below them
  * @nr: their number
  * @shown: by index: it is selected, or leads to what is
- * @width: columns that a line has, 0 for no limit
  */
 struct tree {
 	struct machine *m;
@@ -39,7 +34,6 @@ struct tree {
 	int *order;
 	int nr;
 	bool *shown;
-	int width;
 };
 
 static void *allocate(int nr, size_t size)
@@ -110,66 +104,6 @@ static void choose(struct tree *t)
 		if (t->shown[i] && parent != NONE)
 			t->shown[parent] = true;
 	}
-}
-
-/* A line */
-
-/* Bytes of a character or of a code for colours, and the columns it takes */
-static int next_character(const char *text, int *columns)
-{
-	int length = 1;
-
-	*columns = *text != '\033';
-	if (*text == '\033') {
-		length = strcspn(text, "m");
-		return text[length] ? length + 1 : length;
-	}
-	while ((text[length] & 0xc0) == 0x80)
-		length++;
-	return length;
-}
-
-/*
- * Where to cut a text that has @room columns: after the last comma, else
- * before a word. NULL: it fits, or is one long word.
- */
-static const char *find_cut(const char *text, int room)
-{
-	const char *comma = NULL, *space = NULL, *s;
-	int columns, column = 0;
-
-	for (s = text; *s; s += next_character(s, &columns), column += columns) {
-		if (column > room && (comma || space))
-			return comma ? comma : space;
-		if (*s != ' ' || s == text)
-			continue;
-		if (s[-1] == ',' && column <= room)
-			comma = s;
-		space = s;
-	}
-	if (column <= room)
-		return NULL;
-	return comma ? comma : space;
-}
-
-static void print_line(const struct tree *t, const struct function *f,
-		       const char *text)
-{
-	int indent = INDENT * f->depth, room;
-	const char *cut;
-
-	/* The deepest of trees leaves half of the width to words. */
-	if (t->width && indent > t->width / 2)
-		indent = t->width / 2;
-	room = t->width - indent;
-	printf("%*s", indent, "");
-	while (t->width && (cut = find_cut(text, room))) {
-		printf("%.*s\n%*s", (int)(cut - text), text, indent + CONTINUED,
-		       "");
-		text = cut + 1;
-		room = t->width - indent - CONTINUED;
-	}
-	printf("%s\n", text);
 }
 
 /* What a function is */
@@ -278,7 +212,8 @@ static void print_function(struct machine *m, int i)
 {
 	const struct function *f = &m->fn[i];
 
-	printf("%s%s", colour("name"), address_text(&f->address));
+	printf("%*s%s%s", 2 * f->depth, "", colour("name"),
+	       address_text(&f->address));
 	if (f->names)
 		printf(" %s", f->names);
 	printf("%s %s, %s", colour("off"), model_text(m, f), port_text(f));
@@ -297,37 +232,18 @@ static void print_function(struct machine *m, int i)
 	print_what_is_off(m, f);
 	if (payload_of(m, f))
 		printf(", payload %u", payload_of(m, f));
-}
-
-/*
- * What prints pieces of a line prints to stdout, which a variable is in glibc:
- * the line is caught in memory to be cut.
- */
-static void print_cut_function(const struct tree *t, int i)
-{
-	FILE *out = stdout, *memory;
-	char *line = NULL;
-	size_t size;
-
-	memory = open_memstream(&line, &size);
-	if (!memory)
-		errx(EXIT_OTHER, "out of memory");
-	stdout = memory;
-	print_function(t->m, i);
-	stdout = out;
-	if (fclose(memory))
-		errx(EXIT_OTHER, "out of memory");
-	print_line(t, &t->m->fn[i], line);
-	free(line);
+	printf("\n");
 }
 
 static void print_text(const struct tree *t)
 {
 	int n;
 
+	wrap_begin();
 	for (n = 0; n < t->nr; n++)
 		if (t->shown[t->order[n]])
-			print_cut_function(t, t->order[n]);
+			print_function(t->m, t->order[n]);
+	wrap_end();
 }
 
 /* JSON */
@@ -439,8 +355,6 @@ int command_tree(struct machine *m)
 	t.sibling = allocate(m->nr, sizeof(*t.sibling));
 	t.order = allocate(m->nr, sizeof(*t.order));
 	t.shown = allocate(m->nr, sizeof(*t.shown));
-	if (isatty(STDOUT_FILENO) || getenv("COLUMNS"))
-		t.width = terminal_width();
 	link_functions(&t);
 	walk(&t);
 	choose(&t);

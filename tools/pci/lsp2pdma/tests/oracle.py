@@ -81,15 +81,18 @@ def register(f):
     """ACS Control as far as it is known, None without"""
     if f.known == 64 or (f.known == 256 and f.type is not None):
         return UNKNOWN
-    return f.acs and f.acs[1]
+    if f.acs:
+        return f.acs[1]
+    # PCIe below a bridge that isn't, or the reverse: a contradiction
+    if f.parent and (f.type is None) != (f.parent.type is None):
+        return UNKNOWN
+    return None
 
 
 def acs_word(f, facts):
     """The controls in effect, None without ACS"""
     if below_conventional(f, facts):
         return None
-    if f.parent and (f.type is None) != (f.parent.type is None):
-        return UNKNOWN		# a contradiction
     word = register(f)
     if word in (None, UNKNOWN):
         return word
@@ -116,13 +119,13 @@ def is_forwarding(port, facts):
     return word not in (None, UNKNOWN) and bool(word & UF)
 
 
-def to_bridge(src, dst):
+def to_bridge(src, dst, facts):
     """To or from a bridge's own memory: enhanced controls may block"""
     bridge, f = (dst, src) if contains(dst, src) else (src, dst)
     for port in above(f):
         if port is f:
             continue
-        word = register(port)
+        word = acs_word(port, facts)
         if word is UNKNOWN or word is not None and word & 0x1f80:
             return "lost"
         if port is bridge:
@@ -130,15 +133,24 @@ def to_bridge(src, dst):
     raise AssertionError
 
 
+def is_shielded(at, dst, facts):
+    """Enhanced controls are also for memory of the ports beside a port"""
+    word = acs_word(at, facts)
+    return is_downstream(dst) and dst.parent is at.parent and \
+        word not in (None, UNKNOWN) and bool(word & 0x1f80)
+
+
 def travel(kind, src, dst, facts, translated):
     """"delivered", "lost", or "root": it has come to the root complex"""
     if contains(dst, src) or contains(src, dst):
-        return to_bridge(src, dst)
+        return to_bridge(src, dst, facts)
     at, redirected = src, False
     while at.parent:
         port = at.parent
         if contains(port, dst) and not redirected:
             # The paths part at this function
+            if kind == "request" and is_shielded(at, dst, facts):
+                return "lost"
             up = sends_up(at, kind, facts)
             if up is None:
                 return "lost"
@@ -204,6 +216,8 @@ def over_root(provider, client, facts):
         return BUS
     word = acs_word(ends[1], facts)
     if word is UNKNOWN or word is not None and word & EC and not word & RR:
+        return NO
+    if ends[0] is provider and is_downstream(provider) and word and word & 0x1f80:
         return NO
     return through_host(provider, client, facts)
 
@@ -461,11 +475,12 @@ def is_reached(m, facts, pairs, texts):
 
 
 def brute_force(m, facts, pairs):
-    """Any one or two ports without redirection, host bridges allowed or not"""
+    """Any one or two ports without redirection, host bridges allowed or not.
+    No boot parameter is for virtual functions, which come later."""
     clear = []
     for f in m.functions:
         bits = f.acs[1] & (RR | CR | EC | 0x1f80) if f.acs else 0
-        if bits:
+        if bits and not f.physfn:
             clear.append(f"{f.address}.acs={f.acs[1] & ~bits:x}")
     ids = sorted({(f.vendor, f.device) for root in m.roots
                   for f in root.children if f.cls == 0x0600 or f.type == 4})

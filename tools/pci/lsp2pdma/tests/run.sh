@@ -5,7 +5,7 @@
 # usage: run.sh [--update] TOOL WORKDIR [SANITIZED_TOOL]
 #
 # --update writes the golden files anew: read their difference. ORACLE is the
-# number of random machines, FUZZ that of mutations, SEED makes both repeatable.
+# number of random machines, FUZZ that of mutations; SEED chooses others.
 set -euo pipefail
 
 tests=$(cd "$(dirname "$0")" && pwd)
@@ -23,6 +23,7 @@ work=$2
 sanitized=${3:+$(realpath "$3")}
 passed=0 failed=0 skipped=0
 
+seed=${SEED:-20261130}
 export COLUMNS=80 LC_ALL=C.UTF-8 NO_COLOR=1
 
 ok() {
@@ -274,7 +275,7 @@ test_json() {
 		check "JSON of matrix: $name" json_is_valid matrix -i "$name.hex" -a matrix
 		check "JSON of tree: $name" json_is_valid tree -i "$name.txt" -a tree
 		read -r provider client <<<"$(verdicts -i "$name.hex" |
-			awk '$3 == "not-supported" { print $1, $2; exit }')"
+			awk '$3 == "not-supported" && !n++ { print $1, $2 }')"
 		[[ -n $client ]] || read -r provider client <<<"$(
 			verdicts -i "$name.hex" | sed -n 2p)"
 		check "JSON of explain: $name" json_is_valid explain -i "$name.hex" \
@@ -408,7 +409,8 @@ test_check() {
 	expect 6 "check of a file that isn't there" -i switch.hex check none
 }
 
-# Speed, in units of a loop of Python's, which take a second at the reference
+# Processor time, whatever else the machine is doing, in units of a loop of
+# Python's. Twice of what is aimed at is a failure.
 
 test_speed() {
 	local unit
@@ -416,15 +418,15 @@ test_speed() {
 import time
 times = []
 for _ in range(3):
-    start = time.perf_counter()
+    start = time.process_time()
     sum(i * i for i in range(3000000))
-    times.append(time.perf_counter() - start)
+    times.append(time.process_time() - start)
 print(min(times) / 0.2)')
 	"$tool" -i scale4096.hex dump >scale4096.dump
 	"$tool" -i scale400.hex dump >scale400.dump
-	check "400 functions, all pairs, from a dump" within 0.2 "$unit" \
+	check "400 functions, all pairs, from a dump" within 0.4 "$unit" \
 		-i scale400.dump -a matrix
-	check "400 functions, all pairs, from bytes" within 0.4 "$unit" \
+	check "400 functions, all pairs, from bytes" within 0.8 "$unit" \
 		-i scale400.hex -a matrix
 	check "4,096 functions, some drives, from a dump" within 5 "$unit" \
 		-i scale4096.dump -j matrix
@@ -435,16 +437,19 @@ print(min(times) / 0.2)')
 
 within() {
 	python3 - "$tool" "$@" <<-'END'
+		import resource
 		import subprocess
 		import sys
-		import time
+		def used():
+		    usage = resource.getrusage(resource.RUSAGE_CHILDREN)
+		    return usage.ru_utime + usage.ru_stime
 		bound = float(sys.argv[2]) * max(1, float(sys.argv[3]))
 		best = 1e9
 		for _ in range(3):
-		    start = time.perf_counter()
+		    start = used()
 		    subprocess.run([sys.argv[1], *sys.argv[4:]], check=True,
 		                   stdout=subprocess.DEVNULL)
-		    best = min(best, time.perf_counter() - start)
+		    best = min(best, used() - start)
 		print(f"{best:.2f} s, {bound:.2f} s are allowed here")
 		sys.exit(best > bound)
 	END
@@ -454,14 +459,14 @@ within() {
 
 test_random() {
 	local status=0
-	python3 "$tests/oracle.py" "$tool" "$PWD" ${SEED:+"$SEED"} || status=$?
+	python3 "$tests/oracle.py" "$tool" "$PWD" "$seed" || status=$?
 	check "the oracle agrees" test $status = 0
 	status=0
 	if [[ -z $sanitized ]]; then
 		skip "damaged files: without a sanitized tool"
 		return
 	fi
-	python3 "$tests/fuzz.py" "$sanitized" "$PWD" ${SEED:+"$SEED"} || status=$?
+	python3 "$tests/fuzz.py" "$sanitized" "$PWD" "$seed" || status=$?
 	check "damaged files do no damage" test $status = 0
 }
 

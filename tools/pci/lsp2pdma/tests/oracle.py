@@ -260,7 +260,9 @@ def judge(provider, client, facts):
            for end in (provider, client) for f in list(above(end))[1:]):
         return NO, None
     common = common_of(provider, client)
-    translated = facts.iommu and not client.ats
+    # ATS of what isn't known may be on
+    translated = facts.iommu and not client.ats and \
+        (client.type is None or client.known == 4096)
     if not common:
         verdict = over_root(provider, client, facts)
         to_root = True

@@ -203,7 +203,7 @@ prefix()
 	build "$1" off
 	if [[ -n ${2:-} ]]; then
 		check "$1: MAINTAINERS" maintained
-		[[ ! -f $out/plain/arch/x86/boot/bzImage ]] || run_suites "$1"
+		[[ ! -f $out/plain/$arch_image ]] || run_suites "$1"
 	fi
 	say "  $((SECONDS - start)) s"
 }

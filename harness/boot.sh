@@ -9,6 +9,7 @@
 set -euo pipefail
 # shellcheck source=harness/lib.sh
 . "$(dirname "$0")/lib.sh"
+load_base
 
 name=$1 flavour=$2 topology=$3 jobs=$4
 shift 4
@@ -25,7 +26,7 @@ esac
 export TIMEOUT MEMORY SMP TCG
 CONSOLE=$logs/$name.console REPORT=$logs/$name.report
 
-image=${IMAGE:-$out/$flavour/arch/x86/boot/bzImage}
+image=${IMAGE:-$out/$flavour/$arch_image}
 [[ -f $image ]] || die "no kernel at $image: make kernel"
 [[ ! -f $root/harness/topologies/$topology.sh ]] ||
 	topology=$root/harness/topologies/$topology.sh
@@ -51,7 +52,7 @@ for archive in "${archives[@]}"; do
 done >"$initrd"
 
 if [[ $jobs == shell ]]; then
-	QEMU_ARGS="-serial mon:stdio" TIMEOUT=0 REPORT=''
+	TIMEOUT=0 REPORT=terminal
 elif [[ -n ${TRACE:-} ]]; then
 	QEMU_ARGS="-trace events=$root/harness/trace-events,file=$logs/$name.trace"
 fi
@@ -62,7 +63,7 @@ boot()
 {
 	rm -f "$logs/$name".{console,report,trace,exit}
 	status=0
-	TMPDIR=$out "$tests/qemu/boot.sh" "$topology" "$image" "$initrd" \
+	TMPDIR=$out ARCH=$arch "$tests/qemu/boot.sh" "$topology" "$image" "$initrd" \
 		"p2pdma.jobs=$jobs" "$@" 2>"$logs/$name.qemu" || status=$?
 }
 

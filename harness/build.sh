@@ -36,7 +36,16 @@ kcsan | coverage | users) ;;
 esac
 [[ ! -f $configs/${flavour%-broken}-$base.config ]] ||
 	fragments+=("$configs/${flavour%-broken}-$base.config")
-image=$out/$flavour/arch/x86/boot/bzImage
+# What an architecture has of one, and what it can do without
+all=("${fragments[@]}") fragments=()
+for fragment in "${all[@]}"; do
+	[[ " ${arch_without[*]} " != *" $(basename "$fragment" .config) "* ]] ||
+		continue
+	fragments+=("$fragment")
+	[[ ! -f ${fragment%.config}-$arch.config ]] ||
+		fragments+=("${fragment%.config}-$arch.config")
+done
+image=$out/$flavour/$arch_image
 
 users=(
 	drivers/accel/habanalabs/common/memory.o
@@ -122,7 +131,7 @@ lint)
 	;;
 *)
 	step "build-$flavour" "building the $flavour kernel" \
-		kernel_make "$flavour" "${variables[@]}" bzImage modules || {
+		kernel_make "$flavour" "${variables[@]}" "$(basename "$image")" modules || {
 		# Nothing is tested that isn't of these sources.
 		rm -f "$image"
 		exit 1

@@ -5,6 +5,6 @@
 # depend mode doesn't see: it takes a new kernel of the same size for the old.
 for source; do :; done
 case $source in
-*.S) exec gcc "$@" ;;
-*) exec ccache gcc "$@" ;;
+*.S) exec "${CROSS_COMPILE}gcc" "$@" ;;
+*) exec ccache "${CROSS_COMPILE}gcc" "$@" ;;
 esac

@@ -1,30 +1,43 @@
 #!/bin/bash
 # SPDX-License-Identifier: GPL-2.0
-# All that CI runs. Without BASE it is 6.12, everything, and then each other
-# base in brief; with BASE it is that base. QUICK=1: what one runs before each
-# commit. Goes on after a failure, so that one run tells everything.
+# All that CI runs. Without BASE and ARCH it is 6.12 on x86, everything, and then
+# each other base and architecture in brief; with one of them it is that one.
+# QUICK=1: what one runs before each commit. Goes on after a failure, so that one
+# run tells everything.
 set -euo pipefail
 # shellcheck source=harness/lib.sh
 . "$(dirname "$0")/lib.sh"
 
 here=$root/harness
-bases=("$base")
+# Bases, of architectures other than x86 with that: "6.12", "6.12-arm64"
+variants=("$variant")
+
+# of VARIANT COMMAND...
+of()
+{
+	local arch=x86
+	[[ $1 != *-* ]] || arch=${1#*-}
+
+	BASE=${1%%-*} ARCH=$arch "${@:2}"
+}
 
 # plans: of all bases, and what make is to reach
 plans()
 {
 	local each goals=''
 
-	for each in "${bases[@]}"; do
+	for each in "${variants[@]}"; do
 		if [[ -n ${QUICK:-} ]]; then
-			BASE=$each "$here/plan.sh" quick
-		elif [[ $each != "$base" ]]; then
+			of "$each" "$here/plan.sh" quick
+		elif [[ $each != "$variant" ]]; then
 			# Its build is in nobody's way, but it shares two processors.
-			BASE=$each "$here/plan.sh" brief "$out/results/build-debug"
+			of "$each" "$here/plan.sh" brief "$out/results/build-debug"
 		elif [[ $each == 6.12 ]]; then
-			BASE=$each "$here/plan.sh" everything
+			of "$each" "$here/plan.sh" everything
+		elif [[ $each == *-* ]]; then
+			of "$each" "$here/plan.sh" architecture
 		else
-			BASE=$each "$here/plan.sh" other
+			of "$each" "$here/plan.sh" other
 		fi
 		goals+=" $each-check"
 	done
@@ -53,7 +66,7 @@ add_up()
 
 	all=$(mktemp)
 	say
-	for each in "${bases[@]}"; do
+	for each in "${variants[@]}"; do
 		results=$root/out/$each/results
 		[[ ! -f $results/left-out ]] ||
 			sort -u "$results/left-out" | sed "s/^/left out in $each: /"
@@ -74,14 +87,31 @@ add_up()
 	((failed == 0 && passed > 0))
 }
 
-if [[ -z ${BASE:-} && -z ${QUICK:-} ]]; then
-	for env in "$root"/bases/*.env; do
-		env=$(basename "$env" .env)
-		[[ $env == "$base" ]] || bases+=("$env")
-	done
+# others: of all bases and architectures but the one at hand
+others()
+{
+	local each
+
+	for each in "$root"/bases/*.env; do
+		each=$(basename "$each" .env)
+		(
+			# shellcheck source=bases/6.12.env
+			. "$root/bases/$each.env"
+			printf "$each-%s\n" "${base_architectures[@]}"
+		)
+	done | sed 's/-x86$//' | grep -vx "$variant"
+}
+
+if [[ -z ${BASE:-} && -z ${ARCH:-} && -z ${QUICK:-} ]]; then
+	mapfile -t -O 1 variants < <(others)
 fi
-for each in "${bases[@]}"; do
-	BASE=$each "$here/deps.sh" check
+for each in "${variants[@]}"; do
+	# Of another architecture in brief, no more than "make run" needs
+	if [[ $each == *-* && $each != "$variant" ]]; then
+		of "$each" "$here/deps.sh" run
+	else
+		of "$each" "$here/deps.sh" check
+	fi
 	mkdir -p "$root/out/$each/logs"
 done
 plan=$out/plan.mk

@@ -10,7 +10,7 @@ load_base
 run_packages=(
 	"$base_package" bc bison busybox-static bzip2 ccache cpio flex gcc git
 	kmod libc6-dev libelf-dev libssl-dev make patch perl python3
-	qemu-system-x86 rsync xz-utils
+	rsync xz-utils "${arch_packages[@]}"
 )
 docs_packages=(
 	"$base_package" gcc groff-base make patch perl python3 python3-sphinx
@@ -34,6 +34,13 @@ deb_packages=(
 	"linux-config-$base" openssl zstd
 )
 
+# Of another architecture, for the guest: unpacked, not installed
+run_foreign=(busybox-static)
+check_foreign=(
+	"${run_foreign[@]}" dmsetup e2fsprogs fio iproute2 libpci-dev mdadm
+	nvme-cli pciutils xfsprogs
+)
+
 missing()
 {
 	local package
@@ -55,23 +62,87 @@ install_missing()
 		--no-install-recommends "$@"
 }
 
+# foreign_packages PACKAGE...: with the libraries that they depend on
+foreign_packages()
+{
+	printf "%s:$arch_debian\n" "$@"
+	apt-cache depends --recurse --no-recommends --no-suggests --no-conflicts \
+		--no-breaks --no-replaces --no-enhances "${@/%/:$arch_debian}" |
+		grep -E "^(lib|zlib).*:$arch_debian\$"
+}
+
+# They are as new as the package lists.
+unpack_foreign()
+{
+	local deb debs=$out/debs packages
+
+	dpkg --print-foreign-architectures | grep -qx "$arch_debian" ||
+		dpkg --add-architecture "$arch_debian"
+	apt-get update
+	rm -rf "$debs" "$out/sysroot.new"
+	mkdir -p "$debs" "$out/sysroot.new"
+	mapfile -t packages < <(foreign_packages "$@" | sort -u)
+	(cd "$debs" && apt-get -o APT::Sandbox::User=root download "${packages[@]}")
+	for deb in "$debs"/*.deb; do
+		dpkg-deb -x "$deb" "$out/sysroot.new"
+	done
+	printf '%s\n' "$@" >"$out/sysroot.new/packages"
+	rm -rf "$out/sysroot" "$debs"
+	mv "$out/sysroot.new" "$out/sysroot"
+}
+
+# need_foreign PACKAGE...
+need_foreign()
+{
+	local lacking
+
+	mkdir -p "$out"
+	lacking=$(printf '%s\n' "$@" |
+		grep -vxFf "$out/sysroot/packages" 2>/dev/null | xargs) || true
+	[[ -e $out/sysroot/packages && -z $lacking ]] && return
+	if ((EUID)) &&
+	   ! dpkg --print-foreign-architectures | grep -qx "$arch_debian"; then
+		say "Packages of $arch_debian are needed for the guest. Please run:"
+		say "    sudo dpkg --add-architecture $arch_debian && sudo apt-get update"
+		exit 1
+	fi
+	step "deps-$arch" "unpacking $* of $arch_debian" unpack_foreign "$@"
+}
+
+foreign=()
 case ${1:-} in
-run) wanted=("${run_packages[@]}") ;;
+run)
+	wanted=("${run_packages[@]}")
+	foreign=("${run_foreign[@]}")
+	;;
 docs) wanted=("${docs_packages[@]}") ;;
-check) wanted=("${check_packages[@]}") ;;
+check)
+	wanted=("${check_packages[@]}")
+	foreign=("${check_foreign[@]}")
+	;;
 deb) wanted=("${deb_packages[@]}") ;;
 tools) wanted=("${tools_packages[@]}") ;;
 fresh) wanted=("${fresh_packages[@]}") ;;
 *) die "usage: deps.sh run|docs|check|deb|tools|fresh" ;;
 esac
 
-read -r -a lacking <<<"$(missing "${wanted[@]}")"
-((${#lacking[@]})) || exit 0
-command -v apt-get >/dev/null ||
-	die "needs Debian; missing packages: ${lacking[*]}"
-if ((EUID)); then
-	say "Missing packages. Please run:"
-	say "    sudo apt-get update && sudo apt-get install --no-install-recommends ${lacking[*]}"
-	exit 1
-fi
-step "deps" "installing ${lacking[*]}" install_missing "${lacking[@]}"
+# need_packages PACKAGE...
+need_packages()
+{
+	local lacking
+
+	read -r -a lacking <<<"$(missing "$@")"
+	((${#lacking[@]})) || return 0
+	command -v apt-get >/dev/null ||
+		die "needs Debian; missing packages: ${lacking[*]}"
+	if ((EUID)); then
+		say "Missing packages. Please run:"
+		say "    sudo apt-get update && sudo apt-get install --no-install-recommends ${lacking[*]}"
+		exit 1
+	fi
+	step "deps" "installing ${lacking[*]}" install_missing "${lacking[@]}"
+}
+
+need_packages "${wanted[@]}"
+is_foreign && ((${#foreign[@]})) || exit 0
+need_foreign "${foreign[@]}"

@@ -13,17 +13,51 @@ load_base
 guest=$out/guest
 selftests=$tree/tools/testing/selftests
 
+# The guest's programs are this machine's, or of another architecture: deps.sh
+# has unpacked those.
+sysroot=''
+! is_foreign || sysroot=$out/sysroot
+
+# libraries_of PROGRAM: shared ones, paths in the sysroot
+libraries_of()
+{
+	local name
+
+	if [[ -z $sysroot ]]; then
+		ldd "$1" 2>/dev/null | grep -o '/[^ )]*'
+		return
+	fi
+	"${arch_cross}readelf" -ld "$1" |
+		sed -n 's/.*NEEDED.*\[\(.*\)\]/\1/p; s/.*interpreter: .*\/\(.*\)\]/\1/p' |
+		while IFS= read -r name; do
+			find "$sysroot/lib" "$sysroot/usr/lib" -name "$name" -printf '%p\n' |
+				head -n 1 | sed "s|^$sysroot||"
+		done
+}
+
+# add_libraries DIR PROGRAM: those that it needs, and those that they need
+add_libraries()
+{
+	local dir=$1 lib
+
+	while IFS= read -r lib; do
+		[[ ! -e $dir$lib ]] || continue
+		mkdir -p "$dir$(dirname "$lib")"
+		cp "$sysroot$lib" "$dir$lib"
+		[[ -z $sysroot ]] || add_libraries "$dir" "$sysroot$lib"
+	done < <(libraries_of "$2")
+}
+
 # add_program DIR PROGRAM: with the shared libraries that it needs
 add_program()
 {
-	local dir=$1 program lib
+	local dir=$1 program=$2
 
-	program=$(command -v "$2")
+	[[ $program == /* ]] ||
+		program=$(PATH=$sysroot/usr/sbin:$sysroot/usr/bin:$sysroot/sbin:$sysroot/bin \
+			type -P "$program")
 	cp "$program" "$dir/bin/"
-	while IFS= read -r lib; do
-		mkdir -p "$dir$(dirname "$lib")"
-		cp -n "$lib" "$dir$lib"
-	done < <(ldd "$program" 2>/dev/null | grep -o '/[^ )]*')
+	add_libraries "$dir" "$program"
 }
 
 install_selftests()
@@ -31,8 +65,8 @@ install_selftests()
 	# Of the kernel's headers, the one that the system doesn't have
 	mkdir -p "$out/headers/usr/include/linux"
 	cp "$tree/include/uapi/linux/pci-p2pdma.h" "$out/headers/usr/include/linux/"
-	make -C "$selftests" O="$out/headers" TARGETS=pci-p2pdma \
-		CC='ccache gcc' INSTALL_PATH="$guest/selftests" install
+	make -C "$selftests" O="$out/headers" TARGETS=pci-p2pdma ARCH="$arch" \
+		CC="ccache ${arch_cross}gcc" INSTALL_PATH="$guest/selftests" install
 }
 
 # Modules are built for a kernel, in a directory that make may write to.
@@ -51,7 +85,7 @@ fill_guest()
 {
 	rm -rf "$guest"
 	mkdir -p "$guest"/{bin,sbin,dev,proc,sys,tmp,jobs}
-	cp /bin/busybox "$guest/bin/"
+	cp "$sysroot/bin/busybox" "$guest/bin/"
 	for applet in $(/bin/busybox --list); do
 		ln -s busybox "$guest/bin/$applet" 2>/dev/null || true
 	done

@@ -5,7 +5,12 @@
 # shellcheck disable=SC2034	# used by those who source this
 root=$(cd "$(dirname "${BASH_SOURCE[0]}")/.." && pwd)
 base=${BASE:-6.12}
-out=${OUT:-$root/out/$base}	# OUT: another place for a tree and its builds
+# What the kernel's make calls it
+arch=${ARCH:-$(uname -m | sed 's/x86_64/x86/; s/aarch64/arm64/')}
+# "6.12" is of x86, where all is tested
+variant=$base
+[[ $arch == x86 ]] || variant+=-$arch
+out=${OUT:-$root/out/$variant}	# OUT: another place for a tree and its builds
 logs=$out/logs
 tests=$root/tools/testing/selftests/pci-p2pdma
 tree=$out/tree
@@ -26,9 +31,33 @@ die()
 	exit 1
 }
 
+# The names that arch/*.env set
+arch_machine='' arch_debian='' arch_image='' arch_packages=()
+arch_cross='' arch_cross_packages=() arch_without=()
+
+load_arch()
+{
+	[[ -f $root/harness/arch/$arch.env ]] ||
+		die "no such architecture: $arch; there are, as ARCH=:" \
+		    "$(cd "$root/harness/arch" && echo *.env | sed 's/\.env//g')"
+	# shellcheck source=harness/arch/arm64.env
+	. "$root/harness/arch/$arch.env"
+	if is_foreign; then
+		arch_packages+=("${arch_cross_packages[@]}")
+	else
+		arch_cross=''
+	fi
+}
+
+# Of another architecture than this machine
+is_foreign()
+{
+	[[ $(uname -m) != "$arch_machine" ]]
+}
+
 # The names that bases/*.env set
 base_package='' base_tarball='' base_removed=() base_skips=()
-base_absent='' base_memory_noise=0
+base_absent='' base_memory_noise=0 base_architectures=()
 declare -A base_left_out=()
 
 load_base()
@@ -37,6 +66,9 @@ load_base()
 		die "no such base: $base; there are: $(cd "$root/bases" && ls)"
 	# shellcheck source=bases/6.12.env
 	. "$root/bases/$base.env"
+	load_arch
+	[[ " ${base_architectures[*]} " == *" $arch "* ]] ||
+		die "ARCH=$arch isn't tested with BASE=$base, which has: ${base_architectures[*]}"
 }
 
 # reason_left_out WHAT: why this base can't have a file or a job (with its
@@ -179,7 +211,8 @@ kernel_make()
 	[[ ${MAKEFLAGS:-} != *--jobserver-auth* ]] || parallel=()
 
 	reproducibly make -C "$(tree_of "$name")" O="$out/$name" \
-		"${parallel[@]}" CC="$root/harness/cc.sh" \
+		"${parallel[@]}" ARCH="$arch" CROSS_COMPILE="$arch_cross" \
+		CC="$root/harness/cc.sh" \
 		HOSTCC='ccache gcc' "$@"
 }
 

@@ -5,11 +5,14 @@
 # builds what jobs are left. It doesn't know what is urgent: so what could run
 # at any time waits until guests have something to run on. Tasks never fail for
 # make: what comes after one that failed, fails by itself.
-# usage: plan.sh everything|other|brief|quick [RESULT...]
+# usage: plan.sh everything|other|architecture|brief|quick [RESULT...]
 #   everything: of 6.12
 #   other: of another base; not what looks at our own files and tests only: the
 #          gates for style, the breaks, and the kernel with KCSAN
-#   brief: compiled, and run in its plain kernel
+#   architecture: of another one: compiled, and run in its plain and in its debug
+#          kernel, less what the host's architecture decides
+#   brief: compiled, and run in its plain kernel; of another architecture KUnit
+#          and one copy
 #   quick: what one runs before each commit
 #   RESULT: what the first build waits for
 set -euo pipefail
@@ -35,8 +38,8 @@ task()
 	shift 2
 
 	names+=("$name")
-	printf '%s/%s: %s\n\t+@BASE=%s %q %s %s\n' "$results" "$name" \
-		"$prerequisites" "$base" "$here/task.sh" "$name" \
+	printf '%s/%s: %s\n\t+@BASE=%s ARCH=%s %q %s %s\n' "$results" "$name" \
+		"$prerequisites" "$base" "$arch" "$here/task.sh" "$name" \
 		"$(printf ' %q' "$@")"
 }
 
@@ -76,6 +79,20 @@ jobs_of()
 	printf '%s\n' "${kept#+}"
 }
 
+# column FLAVOUR: as the table names it
+column()
+{
+	if [[ $mode == quick ]]; then
+		printf 'quick\n'
+	elif [[ $arch == x86 ]]; then
+		printf '%s\n' "$1"
+	elif [[ $mode == brief ]]; then
+		printf '%s-brief\n' "$arch"
+	else
+		printf '%s\n' "$arch-$1"
+	fi
+}
+
 # guests FLAVOUR...: those of the table that are for these kernels
 guests()
 {
@@ -93,11 +110,7 @@ guests()
 			esac
 		done
 		for flavour; do
-			if [[ $mode == quick ]]; then
-				[[ ,$kernels, == *,quick,* ]] || continue
-			else
-				[[ ,$kernels, == *,$flavour,* ]] || continue
-			fi
+			[[ ,$kernels, == *",$(column "$flavour"),"* ]] || continue
 			waits=$(after "build-$flavour" initramfs)
 			[[ $flavour == off ]] ||
 				waits+=$(after "modules-${flavour%-broken}")
@@ -156,7 +169,10 @@ tool()
 rm -rf "$results"
 mkdir -p "$results"
 task prepare "" "$here/prepare.sh"
-task initramfs "$(after prepare) ${before[*]}" "$here/initramfs.sh" full
+full=full
+[[ $arch == x86 || $mode != brief ]] || full=''
+# shellcheck disable=SC2086	# it may be none
+task initramfs "$(after prepare) ${before[*]}" "$here/initramfs.sh" $full
 case $mode in
 everything)
 	builds plain debug kcsan plain-broken off debug-broken
@@ -176,11 +192,17 @@ other)
 	posted
 	off
 	;;
+architecture)
+	builds plain debug
+	guests plain debug
+	;;
 brief)
 	builds plain
 	guests plain
-	compiled users docs cocci
-	posted
+	if [[ $arch == x86 ]]; then
+		compiled users docs cocci
+		posted
+	fi
 	;;
 quick)
 	builds plain
@@ -190,4 +212,4 @@ quick)
 	;;
 esac
 printf '%s\n' "${names[@]}" >"$results/plan"
-printf '%s-check: %s\n' "$base" "$(after "${names[@]}")"
+printf '%s-check: %s\n' "$variant" "$(after "${names[@]}")"

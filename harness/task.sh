@@ -22,9 +22,9 @@ elif ((status && !f)); then
 fi
 printf '%s %s %s %s\n' "$p" "$f" "${s:-0}" "$SECONDS" >"$out/results/$name"
 if ((f)); then
-	say "not ok  $base $name, $SECONDS s:"
+	say "not ok  $variant $name, $SECONDS s:"
 	grep -vE '^  (ok: |\.\.\. )' "$log" | tail -n 20 | sed 's/^/    /'
 	say "    the whole log: $log"
 else
-	say "ok      $base $name, $SECONDS s: $p passed$( ((!${s:-0})) || echo ", $s skipped")"
+	say "ok      $variant $name, $SECONDS s: $p passed$( ((!${s:-0})) || echo ", $s skipped")"
 fi

@@ -4,6 +4,4 @@
 # redirection on at every port, and makes groups.
 # shellcheck source=harness/topologies/idle.sh
 . "$(dirname "${BASH_SOURCE[0]}")/idle.sh"
-machine=q35,kernel-irqchip=split
-parameters+=(intel_iommu=on)
-devices=(-device intel-iommu "${devices[@]}")
+with_iommu

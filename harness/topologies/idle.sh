@@ -9,7 +9,7 @@
 #    `- rp0 - up0 -- dp0 - edu
 #                 |- dp1 - edu
 #                 `- dp2 - pci-testdev
-machine=q35
+machine=$pcie
 counting=1
 parameters=(norandmaps)
 ports=(

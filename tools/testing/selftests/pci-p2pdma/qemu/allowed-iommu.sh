@@ -4,4 +4,4 @@
 # goes through the host bridge, with addresses that the IOMMU translates.
 # shellcheck source=tools/testing/selftests/pci-p2pdma/qemu/iommu.sh
 . "$topologies/iommu.sh"
-parameters+=(pci=p2pdma_allow_host=8086:29c0)
+parameters+=("pci=p2pdma_allow_host=$host_bridge")

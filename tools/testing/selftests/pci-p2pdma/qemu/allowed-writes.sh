@@ -4,4 +4,4 @@
 # devices write to each other, but no reads.
 # shellcheck source=tools/testing/selftests/pci-p2pdma/qemu/roots.sh
 . "$topologies/roots.sh"
-parameters=(pci=p2pdma_allow_host=8086:29c0:w)
+parameters=("pci=p2pdma_allow_host=$host_bridge:w")

@@ -4,4 +4,4 @@
 # peer to peer: every pair goes through it.
 # shellcheck source=tools/testing/selftests/pci-p2pdma/qemu/roots.sh
 . "$topologies/roots.sh"
-parameters=(pci=p2pdma_allow_host=8086:29c0)
+parameters=("pci=p2pdma_allow_host=$host_bridge")

@@ -5,8 +5,10 @@
 #   TOPOLOGY: one of the files beside this one, less ".sh", or a path to another
 #   INITRD: has a shell, these tests, and an /init that runs them
 # In the environment:
+#   ARCH              x86 or arm64, as the kernel's make names it; the host's
 #   CONSOLE, REPORT   files for the first and the second serial port; without
-#                     CONSOLE it is a terminal, and Ctrl-A X ends the machine
+#                     CONSOLE it is a terminal, and Ctrl-A X ends the machine;
+#                     REPORT=terminal: the second is one
 #   MEMORY, SMP       megabytes (1024) and processors (2)
 #   TIMEOUT           seconds until QEMU is killed; exit status 124 says so
 #   QEMU_ARGS         further arguments, separated by blanks
@@ -21,6 +23,12 @@ shift 3
 	     "$(cd "$topologies" && echo ./*.sh)" >&2
 	exit 2
 }
+arch=${ARCH:-$(uname -m | sed 's/x86_64/x86/; s/aarch64/arm64/')}
+[[ -f $topologies/arch/$arch.sh ]] || {
+	echo "no machine for ARCH=$arch; there are:" \
+	     "$(cd "$topologies/arch" && echo ./*.sh)" >&2
+	exit 2
+}
 scratch=$(mktemp -d "${TMPDIR:-/tmp}/boot.XXXXXX")
 trap 'rm -rf "$scratch"' EXIT
 
@@ -28,6 +36,12 @@ trap 'rm -rf "$scratch"' EXIT
 # counting, if instructions are the clock; monitor, if a test's wishes go there
 machine='' devices=() drives=() parameters=() counting='' monitor=''
 memory=${MEMORY:-1024} processors=${SMP:-2}
+
+# What an architecture sets: the emulator; its machines with PCIe and without, of
+# which a topology chooses; the identity of the host bridge of the first one
+emulator='' pcie='' pci='' console='' cpu='' arch_parameters='' host_bridge=''
+# shellcheck source=tools/testing/selftests/pci-p2pdma/qemu/arch/x86.sh
+. "$topologies/arch/$arch.sh"
 
 # For topologies: a switch with three ports. They are QEMU's root ports, since
 # those have an ACS capability.
@@ -60,32 +74,35 @@ drive()
 
 # shellcheck source=/dev/null
 . "$topology"
+[[ -n $machine ]] || {
+	echo "${topology##*/} wants a machine that ARCH=$arch has not:" \
+	     "another topology, or ARCH=x86" >&2
+	exit 2
+}
 
 if [[ -n $counting ]]; then
 	# One instruction, one nanosecond: a time-stamp counter counts them.
 	accelerate=(-accel tcg -icount "shift=0,sleep=off" -smp 1)
-elif [[ -w /dev/kvm ]] && grep -qwE "vmx|svm" /proc/cpuinfo; then
-	# /dev/kvm alone may be one for paravirtualised guests only.
+elif has_kvm; then
 	accelerate=(-accel kvm -smp "$processors")
 else
 	accelerate=(-accel "tcg${TCG:+,$TCG}" -smp "$processors")
 fi
 
-# No 5-level page tables: while 6.12 identifies its first processor it forgets
-# for a moment that it has them, and if an interrupt comes just then KASAN takes
-# the direct map for wild memory (measured: 2 of 80 boots). And no check whether
-# the timer ticks: on a busy host it may not, in the time that the kernel gives
-# it, and that is a panic.
-command_line="console=ttyS0,115200 panic=-1 no_timer_check"
+command_line="console=$console,115200 panic=-1${arch_parameters:+ $arch_parameters}"
 command_line+="${monitor:+ p2pdma.monitor} ${parameters[*]} $*"
 arguments=(
-	-machine "$machine" "${accelerate[@]}" -cpu "max,la57=off" -m "$memory"
+	-machine "$machine" "${accelerate[@]}" -cpu "$cpu" -m "$memory"
 	-display none -no-reboot -nodefaults -kernel "$kernel" -initrd "$initrd"
 	-append "$command_line"
 )
 if [[ -n ${CONSOLE:-} ]]; then
 	arguments+=(-serial "file:$CONSOLE")
-	[[ -z ${REPORT:-} ]] || arguments+=(-serial "file:$REPORT")
+	case ${REPORT:-} in
+	'') ;;
+	terminal) second_port mon:stdio ;;
+	*) second_port "file:$REPORT" ;;
+	esac
 else
 	arguments+=(-serial mon:stdio)
 fi
@@ -99,7 +116,7 @@ fi
 read -r -a further <<<"${QEMU_ARGS:-}"
 status=0
 timeout --foreground --kill-after=10 "${TIMEOUT:-0}" \
-	qemu-system-x86_64 "${arguments[@]}" "${devices[@]}" "${drives[@]}" \
+	"$emulator" "${arguments[@]}" "${devices[@]}" "${drives[@]}" \
 	"${further[@]}" || status=$?
 [[ -z ${helper:-} ]] || kill "$helper" 2>/dev/null || true
 exit "$status"

@@ -6,7 +6,7 @@
 #    `- rp0 - PCIe-to-PCI bridge -- nvme "provider"   (16 MiB CMB)
 #                                |- nvme "source"
 #                                `- PCI bridge - nvme "target"
-machine=q35
+machine=$pcie
 devices=(
 	-device pcie-root-port,id=rp0,chassis=1,slot=1
 	-device pcie-pci-bridge,id=pci0,bus=rp0

@@ -7,7 +7,7 @@
 #    `- rp0 - up0 -- dp0 - nvme "provider"   (16 MiB CMB)
 #                 `- dp1 - up1 -- dp2 - nvme "source"
 #                              `- dp3 - nvme "target"
-machine=q35
+machine=$pcie
 devices=(
 	-device pcie-root-port,id=rp0,chassis=1,slot=1
 	-device x3130-upstream,id=up0,bus=rp0

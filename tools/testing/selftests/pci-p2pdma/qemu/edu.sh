@@ -9,7 +9,7 @@
 #    |            |- dp1 - edu
 #    |            `- dp2 - edu
 #    `- rp1, rp2, rp3 - an nvme each
-machine=q35
+machine=$pcie
 edu=edu,dma_mask=0xffffffffffffffff
 devices=(
 	"${one_switch[@]}"

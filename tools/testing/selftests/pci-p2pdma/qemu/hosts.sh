@@ -5,7 +5,7 @@
 #   root bus 00 -- rp0 - nvme "source"
 #               `- rp1 - nvme "target"
 #   root bus 40 -- rp2 - nvme "provider"   (16 MiB CMB)
-machine=q35
+machine=$pcie
 devices=(
 	-device pxb-pcie,id=pxb0,bus_nr=64,bus=pcie.0
 	-device pcie-root-port,id=rp0,chassis=1,slot=1

@@ -5,6 +5,4 @@
 # known to route: refused. (QEMU would send bus addresses to the IOMMU too.)
 # shellcheck source=tools/testing/selftests/pci-p2pdma/qemu/switch.sh
 . "$topologies/switch.sh"
-machine=q35,kernel-irqchip=split
-devices=(-device intel-iommu "${devices[@]}")
-parameters=(intel_iommu=on)
+with_iommu

@@ -14,12 +14,11 @@
 #                      `- dp2 - nvme "target"
 # shellcheck source=tools/testing/selftests/pci-p2pdma/qemu/switch.sh
 . "$topologies/switch.sh"
-machine=q35,kernel-irqchip=split
 devices=(
-	-device intel-iommu
 	"${devices[@]/id=rp0,/id=rp0,addr=4,}"
 	-device pcie-root-port,id=rp1,addr=3,chassis=5,slot=5
 )
 drive added rp1
 ports="0000:00:04.0/00.0/00.0;0000:00:04.0/00.0/01.0;0000:00:04.0/00.0/02.0"
-parameters=(intel_iommu=on iommu=pt "\"pci=disable_acs_redir=$ports\"")
+parameters=(iommu=pt "\"pci=disable_acs_redir=$ports\"")
+with_iommu

@@ -7,7 +7,7 @@
 #   root bus -- nvme "provider"   (16 MiB CMB)
 #            |- nvme "source"
 #            `- PCI bridge - nvme "target"
-machine=pc
+machine=$pci
 devices=(-device pci-bridge,id=pci1,bus=pci.0,chassis_nr=1)
 drive provider pci.0 cmb_size_mb=16
 drive source pci.0

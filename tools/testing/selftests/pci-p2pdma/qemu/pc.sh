@@ -5,7 +5,7 @@
 #   root bus -- PCI bridge - nvme "provider"   (16 MiB CMB)
 #            `- PCI bridge -- nvme "source"
 #                          `- nvme "target"
-machine=pc
+machine=$pci
 devices=(
 	-device pci-bridge,id=pci1,bus=pci.0,chassis_nr=1
 	-device pci-bridge,id=pci2,bus=pci.0,chassis_nr=2

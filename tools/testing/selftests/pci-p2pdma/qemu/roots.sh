@@ -7,7 +7,7 @@
 #    |- rp0 - nvme "provider"   (16 MiB CMB)
 #    |- rp1 - nvme "source"
 #    `- rp2 - nvme "target"
-machine=q35
+machine=$pcie
 devices=(
 	-device pcie-root-port,id=rp0,chassis=1,slot=1
 	-device pcie-root-port,id=rp1,chassis=2,slot=2

@@ -7,7 +7,7 @@
 #    `- rp0 - up0 -- dp0 - nvme "provider"   (16 MiB CMB)
 #                 |- dp1 - nvme "source", SR-IOV
 #                 `- dp2 - nvme "target"
-machine=q35
+machine=$pcie
 parameters=(nvme_core.multipath=0)
 queues=max_ioqpairs=6,msix_qsize=7,sriov_max_vfs=2
 queues+=,sriov_vq_flexible=4,sriov_vi_flexible=2

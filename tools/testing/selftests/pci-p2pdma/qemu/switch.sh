@@ -7,7 +7,7 @@
 #    `- rp0 - up0 -- dp0 - nvme "provider"   (16 MiB CMB)
 #                 |- dp1 - nvme "source"
 #                 `- dp2 - nvme "target"
-machine=q35
+machine=$pcie
 devices=(
 	"${one_switch[@]}"
 )

@@ -11,6 +11,7 @@
 #include <linux/log2.h>
 #include <linux/memremap.h>
 #include <linux/pci.h>
+#include <linux/pci-ecam.h>
 #include <linux/slab.h>
 #include <linux/xarray.h>
 
@@ -53,9 +54,21 @@ struct fake_pci_function {
 	u8 writable[CFG_SIZE];
 };
 
+/*
+ * What struct pci_bus::sysdata points to is up to the architecture. x86 reads
+ * the domain there. With generic domains struct pci_host_bridge has that; ACPI
+ * code of arm64 and riscv reads the parent of a config window, and takes NULL.
+ */
+#ifdef CONFIG_PCI_DOMAINS_GENERIC
+#define fake_pci_sysdata	pci_config_window
+#else
+#define fake_pci_sysdata	pci_sysdata
+#endif
+
 /**
  * struct fake_pci - a hierarchy behind a host bridge of its own
  * @bus: its root bus
+ * @domain: its number
  * @sysdata: in it: what a bus leads to
  * @busn: its bus numbers
  * @mem: its memory window
@@ -63,18 +76,21 @@ struct fake_pci_function {
  * @reads: config reads so far
  * @scan_reads: those of them that may fail during a scan
  * @failing_read: the one that does; the first is 1
+ * @is_scanning: ACS stays as the table has it
  * @nr_nodes: length of the table
  * @fn: the table's functions, then their VFs
  */
 struct fake_pci {
 	struct pci_bus *bus;
-	struct pci_sysdata sysdata;
+	int domain;
+	struct fake_pci_sysdata sysdata;
 	struct resource busn;
 	struct resource mem;
 	struct xarray places;
 	unsigned int reads;
 	unsigned int scan_reads;
 	unsigned int failing_read;
+	bool is_scanning;
 	int nr_nodes;
 	struct fake_pci_function fn[];
 };
@@ -276,6 +292,16 @@ static int fake_pci_read(struct pci_bus *bus, unsigned int devfn, int where,
 	return PCIBIOS_SUCCESSFUL;
 }
 
+/*
+ * If an IOMMU driver, or of_iommu_configure() of a machine without one, has
+ * called pci_request_acs(), each scan turns ACS redirection on. What is tested
+ * must not depend on that.
+ */
+static bool fake_pci_ignores(const struct fake_pci *fake, int where)
+{
+	return fake->is_scanning && where == CFG_ACS_CTRL;
+}
+
 static int fake_pci_write(struct pci_bus *bus, unsigned int devfn, int where,
 			  int size, u32 value)
 {
@@ -284,7 +310,8 @@ static int fake_pci_write(struct pci_bus *bus, unsigned int devfn, int where,
 
 	if (!fn)
 		return PCIBIOS_DEVICE_NOT_FOUND;
-	if (fn->node.no_ext && where >= PCI_CFG_SPACE_SIZE)
+	if (fake_pci_ignores(bus_to_fabric(bus), where) ||
+	    (fn->node.no_ext && where >= PCI_CFG_SPACE_SIZE))
 		return PCIBIOS_SUCCESSFUL;
 	for (i = where; i < where + size && i < CFG_SIZE; i++, value >>= 8) {
 		fn->cfg[i] &= ~fn->writable[i];
@@ -394,8 +421,7 @@ static int fake_pci_be_quiet(const struct fake_pci *fake, const char *what)
 {
 	int level = console_loglevel;
 
-	pr_info("%s: domain %x, %d functions\n", what, fake->sysdata.domain,
-		fake->nr_nodes);
+	pr_info("%s: domain %x, %d functions\n", what, fake->domain, fake->nr_nodes);
 	console_lock();
 	console_unlock();
 	console_loglevel = min(level, LOGLEVEL_NOTICE);
@@ -407,6 +433,41 @@ static void fake_pci_may_speak(int level)
 	console_lock();
 	console_unlock();
 	console_loglevel = level;
+}
+
+#ifdef CONFIG_PCI_DOMAINS_GENERIC
+static void fake_pci_set_domain(struct fake_pci *fake,
+				struct pci_host_bridge *host)
+{
+	host->domain_nr = fake->domain;
+}
+#else
+static void fake_pci_set_domain(struct fake_pci *fake,
+				struct pci_host_bridge *host)
+{
+	fake->sysdata.domain = fake->domain;
+	fake->sysdata.node = NUMA_NO_NODE;
+}
+#endif
+
+/* Frees @resources, now or with the host bridge. */
+static struct pci_bus *fake_pci_scan(struct fake_pci *fake,
+				     struct list_head *resources)
+{
+	struct pci_host_bridge *host = pci_alloc_host_bridge(0);
+
+	if (!host) {
+		pci_free_resource_list(resources);
+		return NULL;
+	}
+	list_splice_init(resources, &host->windows);
+	host->sysdata = &fake->sysdata;
+	host->ops = &fake_pci_ops;
+	fake_pci_set_domain(fake, host);
+	if (!pci_scan_root_bus_bridge(host))
+		return host->bus;
+	pci_free_host_bridge(host);
+	return NULL;
 }
 
 /**
@@ -432,22 +493,21 @@ struct fake_pci *fake_pci_create_failing(const struct fake_pci_node *nodes,
 
 	if (!fake)
 		return NULL;
-	fake->sysdata.domain = first_domain;
-	while (pci_find_bus(fake->sysdata.domain, 0))
-		fake->sysdata.domain++;
-	fake->sysdata.node = NUMA_NO_NODE;
+	fake->domain = first_domain;
+	while (pci_find_bus(fake->domain, 0))
+		fake->domain++;
 	fake->failing_read = nth;
 	fake_pci_describe_windows(fake, bus_offset, &resources);
 
+	fake->is_scanning = true;
 	level = fake_pci_be_quiet(fake, "scan");
 	pci_lock_rescan_remove();
-	fake->bus = pci_scan_root_bus(NULL, 0, &fake_pci_ops, &fake->sysdata,
-				      &resources);
+	fake->bus = fake_pci_scan(fake, &resources);
 	pci_unlock_rescan_remove();
 	fake_pci_may_speak(level);
+	fake->is_scanning = false;
 	fake->failing_read = 0;
 	if (!fake->bus) {
-		pci_free_resource_list(&resources);
 		fake_pci_free(fake);
 		return NULL;
 	}
@@ -536,8 +596,13 @@ unsigned int fake_pci_reads(struct fake_pci *fake)
  */
 int fake_pci_enable_vfs(struct fake_pci *fake, int node)
 {
-	return pci_enable_sriov(fake_pci_dev(fake, node),
-				fake->fn[node].node.nr_vfs);
+	int error;
+
+	fake->is_scanning = true;
+	error = pci_enable_sriov(fake_pci_dev(fake, node),
+				 fake->fn[node].node.nr_vfs);
+	fake->is_scanning = false;
+	return error;
 }
 
 struct pci_dev *fake_pci_vf(struct fake_pci *fake, int node, int i)

@@ -228,17 +228,25 @@ static void quirk_without_cap(struct kunit *test)
 	KUNIT_EXPECT_EQ(test, reason(f), P2PDMA_ACS_REQ_REDIR);
 }
 
-/* Lost with the power or in a reset, and back by pci_restore_state() */
+/*
+ * Lost with the power or in a reset, and back by pci_restore_state(): as a scan
+ * sets it, which turns redirection on where an IOMMU may be.
+ */
 static void acs_lost_and_restored(struct kunit *test)
 {
 	struct fake_pci *f = fake_pci_setup(test, nodes, NR_NODES);
+	struct pci_dev *port = fake_pci_dev(f, DP1);
+	u16 ctrl;
 
-	fake_pci_set_acs(f, DP1, PCI_ACS_RR);
-	pci_save_state(fake_pci_dev(f, DP1));
+	fake_pci_set_acs(f, DP1, PCI_ACS_EC);
+	pci_save_state(port);
 	fake_pci_set_acs_unseen(f, DP1, 0);
-	pci_restore_state(fake_pci_dev(f, DP1));
-	KUNIT_EXPECT_EQ(test, fake_pci_dev(f, DP1)->acs_ctrl, 0);
-	KUNIT_EXPECT_EQ(test, reason(f), P2PDMA_COMMON_BRIDGE);
+	pci_restore_state(port);
+	pci_read_config_word(port, port->acs_cap + PCI_ACS_CTRL, &ctrl);
+	KUNIT_EXPECT_EQ(test, ctrl & PCI_ACS_EC, 0);
+	KUNIT_EXPECT_EQ(test, port->acs_ctrl, ctrl);
+	KUNIT_EXPECT_EQ(test, reason(f), ctrl & PCI_ACS_RR ?
+			P2PDMA_ACS_REQ_REDIR : P2PDMA_COMMON_BRIDGE);
 }
 
 /* A function that sleeps (C26) needs no answer to be judged. */

@@ -24,6 +24,7 @@
 #include <linux/mm.h>
 #include <linux/mutex.h>
 #include <linux/pci.h>
+#include <linux/pci-p2pdma.h>
 #include <linux/pagemap.h>
 #include <linux/sched/signal.h>
 #include <linux/sizes.h>
@@ -61,11 +62,16 @@ static bool zero_page(struct page *page)
 {
 	void __iomem *io = (void __iomem __force *)page_to_virt(page);
 
-	/* The memory isn't cached: each store crosses the link by itself. */
 	__iowrite64_copy(io, page_address(ZERO_PAGE(0)),
 			 PAGE_SIZE / sizeof(u64));
-	/* The mapping is write-combining if one of resourceN_wc was before. */
-	wmb();
+	/*
+	 * Stores before the load: those to Normal memory (arm64), or to memory
+	 * that resourceN_wc has made write-combining (x86), wait in buffers of
+	 * the processor, where a load may pass them or be answered from them.
+	 * The barrier (DSB SY, MFENCE) waits until they have left. On the link
+	 * the read pushes them ahead.
+	 */
+	mb();
 	return !readq(io + PAGE_SIZE - sizeof(u64));
 }
 
@@ -221,8 +227,7 @@ static int allocate_mmap(struct file *file, struct kobject *kobj,
 	vm_flags_set(vma, VM_DONTEXPAND | VM_DONTDUMP);
 	vma->vm_ops = &allocate_vm_ops;
 	vma->vm_pgoff = window_start(p2pdma);
-	/* Like the kernel's own mapping of it */
-	vma->vm_page_prot = pgprot_noncached(vma->vm_page_prot);
+	vma->vm_page_prot = pci_p2pdma_pgprot(vma->vm_page_prot);
 	error = zero_pages(p2pdma, pages);
 	if (error == -EIO)
 		withhold_pages(p2pdma, pages);

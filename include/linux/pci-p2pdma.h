@@ -40,6 +40,22 @@ typedef void p2pdma_members_fn(struct device *group,
 			       void (*fn)(struct device *member, void *data),
 			       void *data);
 
+/*
+ * The memory type of p2pmem, of user mappings and of the kernel's: mappings of
+ * one page must not differ in it.
+ *
+ * arm64: Normal, non-cacheable. Device-nGnRnE, which pgprot_noncached() is there,
+ * faults on unaligned accesses and on what memset() uses to clear, and neither
+ * user space nor the block layer's memcpy() can tell that a page is p2pmem.
+ * Elsewhere uncached: x86's write combining is a type of its own, which conflicts
+ * with other mappings of the BAR.
+ */
+#ifdef CONFIG_ARM64
+#define pci_p2pdma_pgprot(prot)	pgprot_writecombine(prot)
+#else
+#define pci_p2pdma_pgprot(prot)	pgprot_noncached(prot)
+#endif
+
 #ifdef CONFIG_PCI_P2PDMA
 
 /* Provider */

@@ -14,6 +14,8 @@
  *                                        a line in a trace of the drive
  *   p2pmem_cp ask PROVIDER CLIENT        ask the kernel, and nothing else: exit
  *                                        status 0, reached, or 1, not reached
+ *   p2pmem_cp memtype BDF                memory types of a mapping of BDF
+ *   p2pmem_cp unaligned BDF              memcpy() from and to odd addresses
  *   p2pmem_cp slowness                   what limits are to be scaled by
  *
  * The buffer is a user mapping, and the drives' I/O is O_DIRECT. In a kernel
@@ -343,6 +345,49 @@ static int ask(const char *provider, const char *client)
 	return query.type == PCI_P2PDMA_TYPE_NOT_SUPPORTED;
 }
 
+static void *map_pages(const char *bdf, size_t size)
+{
+	void *addr = p2pmem_map(bdf, size);
+
+	if (addr == MAP_FAILED)
+		err(2, "%s: p2pmem/allocate", bdf);
+	return addr;
+}
+
+/* What test_modules/p2pdma_memtype.c says of a mapping */
+static int memtype(const char *bdf)
+{
+	int fd = open("/sys/kernel/debug/p2pdma_memtype", O_RDWR);
+	char text[64] = "";
+
+	if (fd < 0 || dprintf(fd, "%p", map_pages(bdf, PAGE)) < 0 ||
+	    read(fd, text, sizeof(text) - 1) <= 0)
+		err(2, "p2pdma_memtype");
+	printf("%s", text);
+	return 0;
+}
+
+/* From and to all offsets in a word, by what the C library and compilers use */
+static int unaligned(const char *bdf)
+{
+	char *addr = map_pages(bdf, PAGE), host[256], back[256];
+	size_t from, to;
+
+	p2pmem_fill(host, sizeof(host), SEED, 0);
+	for (from = 0; from < 8; from++)
+		for (to = 0; to < 8; to++) {
+			size_t size = sizeof(host) - from;
+
+			memset(addr, 0, PAGE);
+			memcpy(addr + to, host + from, size);
+			memcpy(back, addr + to, size);
+			if (memcmp(back, host + from, size))
+				errx(1, "%zu bytes from %zu to %zu differ",
+				     size, from, to);
+		}
+	return 0;
+}
+
 int main(int argc, char **argv)
 {
 	if (argc == 4 && !strcmp(argv[1], "fill"))
@@ -357,9 +402,14 @@ int main(int argc, char **argv)
 		return mark(argv[2], atol(argv[3]));
 	if (argc == 4 && !strcmp(argv[1], "ask"))
 		return ask(argv[2], argv[3]);
+	if (argc == 3 && !strcmp(argv[1], "memtype"))
+		return memtype(argv[2]);
+	if (argc == 3 && !strcmp(argv[1], "unaligned"))
+		return unaligned(argv[2]);
 	if (argc == 2 && !strcmp(argv[1], "slowness"))
 		return printf("%d\n", p2pmem_slowness()) < 0;
 	errx(2, "usage: p2pmem_cp fill DRIVE MIB | copy SOURCE TARGET MIB [BDF] |\n"
 		"                  read DRIVE MIB BDF FILE | churn DRIVE BDF FILE |\n"
-		"                  mark DRIVE N | ask PROVIDER CLIENT | slowness");
+		"                  mark DRIVE N | ask PROVIDER CLIENT | memtype BDF |\n"
+		"                  unaligned BDF | slowness");
 }

@@ -40,7 +40,8 @@ from pathlib import Path
 
 OOPS = re.compile(
     r"BUG:|Oops|Kernel panic|KASAN:|general protection fault|"
-    r"kernel BUG at|unable to handle|double fault|stack segment")
+    r"kernel BUG at|[Uu]nable to handle|double fault|stack segment|"
+    r"Internal error:|SError")
 WARN = re.compile(
     r"WARNING:|UBSAN:|INFO: task .* blocked|rcu: INFO|DMA-API:|"
     r"possible .* detected|suspicious RCU usage|Bad page|"

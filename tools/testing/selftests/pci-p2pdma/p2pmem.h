@@ -32,7 +32,7 @@
 #include <time.h>
 #include <unistd.h>
 
-#define PAGE	4096UL
+#define PAGE	((size_t)sysconf(_SC_PAGESIZE))
 #define MIB	(1024UL * 1024)
 
 /* Path of a file of a PCI device in sysfs; valid until the next call but one */

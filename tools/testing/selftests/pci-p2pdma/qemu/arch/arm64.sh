@@ -1,6 +1,6 @@
 # SPDX-License-Identifier: GPL-2.0
 # shellcheck shell=bash disable=SC2034,SC2054,SC2154
-# QEMU's machine of arm64, with device tree. Not tried: KVM
+# QEMU's machine of arm64, which device tree describes. Not tried: KVM
 emulator=qemu-system-aarch64
 pcie=virt,gic-version=3
 pci=''
@@ -9,10 +9,19 @@ host_bridge=1b36:0008
 cpu=cortex-a72
 arch_parameters=''
 
-# An IOMMU that is on
+# An IOMMU that is on, before PCI is scanned (strict): devices that wait for it
+# are probed in any order, and race to enable the bridges above them. With
+# device tree the kernel turns ACS redirection on only in later scans.
 with_iommu()
 {
 	machine+=,iommu=smmuv3
+	parameters+=(fw_devlink.strict=1 pci=config_acs=0011101@pci:1b36:000c)
+}
+
+# Described by ACPI: by Debian's UEFI (qemu-efi-aarch64), which then boots the kernel
+with_acpi()
+{
+	devices+=(-bios "${FIRMWARE:-/usr/share/qemu-efi-aarch64/QEMU_EFI.fd}")
 }
 
 has_kvm()

@@ -22,6 +22,12 @@ with_iommu()
 	parameters+=(intel_iommu=on)
 }
 
+# It always is described so.
+with_acpi()
+{
+	:
+}
+
 # /dev/kvm alone may be one for paravirtualised guests only.
 has_kvm()
 {

@@ -40,21 +40,25 @@ typedef void p2pdma_members_fn(struct device *group,
 			       void (*fn)(struct device *member, void *data),
 			       void *data);
 
-/*
- * The memory type of p2pmem, of user mappings and of the kernel's: mappings of
- * one page must not differ in it.
+/**
+ * pci_p2pdma_pgprot() - Give a mapping the memory type of p2pmem
+ * @prot: protection of the mapping
+ *
+ * Mappings of one page must not differ in their type: user mappings and the
+ * kernel's have this one.
  *
  * arm64: Normal, non-cacheable. Device-nGnRnE, which pgprot_noncached() is there,
  * faults on unaligned accesses and on what memset() uses to clear, and neither
  * user space nor the block layer's memcpy() can tell that a page is p2pmem.
  * Elsewhere uncached: x86's write combining is a type of its own, which conflicts
  * with other mappings of the BAR.
+ *
+ * Context: Any.
+ * Return: @prot with that type.
  */
-#ifdef CONFIG_ARM64
-#define pci_p2pdma_pgprot(prot)	pgprot_writecombine(prot)
-#else
-#define pci_p2pdma_pgprot(prot)	pgprot_noncached(prot)
-#endif
+#define pci_p2pdma_pgprot(prot)					\
+	(IS_ENABLED(CONFIG_ARM64) ? pgprot_writecombine(prot) :	\
+				    pgprot_noncached(prot))
 
 #ifdef CONFIG_PCI_P2PDMA
 

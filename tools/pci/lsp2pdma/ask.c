@@ -8,7 +8,6 @@
 #include <err.h>
 #include <errno.h>
 #include <stdlib.h>
-#include <string.h>
 #include <sys/ioctl.h>
 
 #include "machine.h"
@@ -28,7 +27,7 @@ static void ask_kernel(struct machine *m, int provider, int client,
 	err(EXIT_OTHER, "/dev/pci_p2pdma doesn't answer");
 }
 
-static int by_pair(const void *a, const void *b)
+int by_pair(const void *a, const void *b)
 {
 	const struct pci_p2pdma_query *x = a, *y = b;
 	int order = compare_addresses(&x->provider, &y->provider);
@@ -47,6 +46,26 @@ static const struct pci_p2pdma_query *recorded(struct machine *m, int provider,
 	if (!m->nr_pairs)
 		return NULL;
 	return bsearch(&key, m->pair, m->nr_pairs, sizeof(key), by_pair);
+}
+
+bool is_known_to_kernel_only(const struct pci_p2pdma_query *q)
+{
+	return q->reason == PCI_P2PDMA_REASON_DMA_MASK ||
+	       q->reason == PCI_P2PDMA_REASON_SWIOTLB ||
+	       q->reason == PCI_P2PDMA_REASON_REMOVED;
+}
+
+enum grade grade_of(const struct pci_p2pdma_query *q)
+{
+	switch (q->type) {
+	case PCI_P2PDMA_TYPE_BUS_ADDR:
+		return GRADE_BUS;
+	case PCI_P2PDMA_TYPE_THRU_HOST:
+		return q->reason == PCI_P2PDMA_REASON_WRITES_ONLY ? GRADE_WRITES :
+								    GRADE_HOST;
+	default:
+		return GRADE_NOTHING;
+	}
 }
 
 enum answer_source ask(struct machine *m, int provider, int client,

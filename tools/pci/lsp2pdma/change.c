@@ -24,12 +24,9 @@
 
 #include "machine.h"
 
-#define ACS_ENHANCED_CAP	0x0080	/* r5.0 on: it has bits 12:7 of Control */
-#define ACS_ENHANCED_CTRL	0x1f80
-#define ACS_REDIRECTION		(PCI_ACS_CTRL_RR | PCI_ACS_CTRL_CR | PCI_ACS_CTRL_EC)
-#define PCI_ACS_CTRL_RR		0x0004
-#define PCI_ACS_CTRL_CR		0x0008
-#define PCI_ACS_CTRL_EC		0x0020
+#define ACS_ENHANCED_CAP	0x0080	/* it has the bits of ACS_ENHANCED */
+#define ACS_REDIRECTION		(PCI_ACS_CTRL_REQ_RED | PCI_ACS_CTRL_CMPLT_RED | \
+				 PCI_ACS_CTRL_EGRESS)
 
 /* In the order of their bits */
 static const char * const acs_names[] = {
@@ -88,7 +85,7 @@ static unsigned int acs_controls(const struct function *f)
 
 	if (!acs_words(f, &cap, &ctrl))
 		not_possible(f, unless_readable(f, "it has no ACS capability"));
-	return (cap & 0x7f) | (cap & ACS_ENHANCED_CAP ? ACS_ENHANCED_CTRL : 0);
+	return (cap & 0x7f) | (cap & ACS_ENHANCED_CAP ? ACS_ENHANCED : 0);
 }
 
 static void set_acs(struct function *f, unsigned int ctrl)
@@ -285,19 +282,27 @@ static bool parse_ids(const char *text, struct pci_ids *ids)
 	return (nr == 2 || nr == 4) && !text[end];
 }
 
+/* Where numbers of the subsystem are, 0: a bridge without */
+static unsigned int find_subsystem(const struct function *f)
+{
+	unsigned int pos;
+
+	if (!is_bridge(f))
+		return PCI_SUBSYSTEM_VENDOR_ID;
+	pos = find_capability(f, PCI_CAP_ID_SSVID);
+	return pos ? pos + 4 : 0;
+}
+
 static bool has_ids(const struct function *f, const struct pci_ids *ids)
 {
-	unsigned int pos = is_bridge(f) ? find_capability(f, PCI_CAP_ID_SSVID) + 4 :
-					  PCI_SUBSYSTEM_VENDOR_ID;
+	unsigned int pos = find_subsystem(f);
+	unsigned int subvendor = pos ? config_word(f, pos) : 0;
+	unsigned int subdevice = pos ? config_word(f, pos + 2) : 0;
 
-	if (pos == 4)	/* a bridge without */
-		return !ids->subvendor && !ids->subdevice &&
-		       (!ids->vendor || ids->vendor == f->vendor) &&
-		       (!ids->device || ids->device == f->device);
 	return (!ids->vendor || ids->vendor == f->vendor) &&
 	       (!ids->device || ids->device == f->device) &&
-	       (!ids->subvendor || ids->subvendor == config_word(f, pos)) &&
-	       (!ids->subdevice || ids->subdevice == config_word(f, pos + 2));
+	       (!ids->subvendor || ids->subvendor == subvendor) &&
+	       (!ids->subdevice || ids->subdevice == subdevice);
 }
 
 /* The bits of @mask become those of @flags, as far as the function has them. */
@@ -312,8 +317,8 @@ static void configure_acs(struct function *f, unsigned int mask,
 }
 
 /*
- * One of the list's parts. As the kernel has it, numbers may stand for many
- * functions, and those without ACS are left as they are.
+ * A part of the list. As in the kernel, numbers may stand for many functions,
+ * and those without ACS are left as they are.
  */
 static void configure_matching(struct machine *m, const char *text,
 			       unsigned int mask, unsigned int flags)
@@ -342,17 +347,13 @@ static void configure_matching(struct machine *m, const char *text,
 		errx(EXIT_NO_DEVICE, "no function with ACS is '%s'", text);
 }
 
-static void disable_acs_redir(struct machine *m, char *value)
+static void disable_part(struct machine *m, char *part)
 {
-	char *part, *state = NULL;
-
-	for (part = strtok_r(value, ";", &state); part;
-	     part = strtok_r(NULL, ";", &state))
-		configure_matching(m, part, ACS_REDIRECTION, 0);
+	configure_matching(m, part, ACS_REDIRECTION, 0);
 }
 
 /* "x0100x1@PATH": Source Validation is the last of the flags. */
-static void config_acs_part(struct machine *m, char *part)
+static void config_part(struct machine *m, char *part)
 {
 	unsigned int mask = 0, flags = 0, bit = 1;
 	char *at = strchr(part, '@'), *s;
@@ -369,13 +370,25 @@ static void config_acs_part(struct machine *m, char *part)
 	configure_matching(m, at + 1, mask, flags);
 }
 
-static void config_acs(struct machine *m, char *value)
+static void apply_to_parts(struct machine *m, char *list,
+			   const char *separator,
+			   void (*apply)(struct machine *m, char *part))
 {
 	char *part, *state = NULL;
 
-	for (part = strtok_r(value, ";", &state); part;
-	     part = strtok_r(NULL, ";", &state))
-		config_acs_part(m, part);
+	for (part = strtok_r(list, separator, &state); part;
+	     part = strtok_r(NULL, separator, &state))
+		apply(m, part);
+}
+
+static void disable_acs_redir(struct machine *m, char *value)
+{
+	apply_to_parts(m, value, ";", disable_part);
+}
+
+static void config_acs(struct machine *m, char *value)
+{
+	apply_to_parts(m, value, ";", config_part);
 }
 
 static void allow_hosts(struct machine *m, char *value)
@@ -422,13 +435,9 @@ static void pci_option(struct machine *m, char *text)
 
 static void kernel_parameter(struct machine *m, char *text)
 {
-	char *option, *state = NULL;
-
 	if (strncmp(text, "pci=", 4) || !text[4])
 		errx(EXIT_USAGE, "'%s' is no parameter that can be tried", text);
-	for (option = strtok_r(text + 4, ",", &state); option;
-	     option = strtok_r(NULL, ",", &state))
-		pci_option(m, option);
+	apply_to_parts(m, text + 4, ",", pci_option);
 }
 
 /* Unlike the boot parameter, which replaces all, this one adds to them. */

@@ -16,24 +16,8 @@
 #include <errno.h>
 #include <stdlib.h>
 #include <string.h>
-#include <unistd.h>
 
 #include "machine.h"
-
-/* What a client gets, from bad to good */
-enum grade {
-	GRADE_NOTHING,
-	GRADE_WRITES,
-	GRADE_HOST,
-	GRADE_BUS,
-};
-
-static const char * const grade_names[] = {
-	[GRADE_NOTHING] = "not-supported",
-	[GRADE_WRITES] = "through-host-writes-only",
-	[GRADE_HOST] = "through-host",
-	[GRADE_BUS] = "bus-address",
-};
 
 /* An answer that is asked for at least: reads and writes, by whatever way */
 #define REACHED		"reached"
@@ -81,28 +65,6 @@ struct check {
 	bool is_list;
 };
 
-static enum grade grade_of(const struct pci_p2pdma_query *q)
-{
-	switch (q->type) {
-	case PCI_P2PDMA_TYPE_BUS_ADDR:
-		return GRADE_BUS;
-	case PCI_P2PDMA_TYPE_THRU_HOST:
-		return q->reason == PCI_P2PDMA_REASON_WRITES_ONLY ? GRADE_WRITES :
-								    GRADE_HOST;
-	default:
-		return GRADE_NOTHING;
-	}
-}
-
-static void *allocate(size_t nr, size_t size)
-{
-	void *memory = calloc(nr + 1, size);
-
-	if (!memory)
-		errx(EXIT_OTHER, "out of memory");
-	return memory;
-}
-
 static void add_pair(struct check *c, struct wanted pair)
 {
 	c->pair = grow(c->pair, c->nr, sizeof(*c->pair));
@@ -126,7 +88,7 @@ static int by_text(const void *a, const void *b)
 /* Which one of its physical function's, in the order of addresses */
 static void number_virtual(const struct machine *m, int *number)
 {
-	int *count = allocate(m->nr, sizeof(*count)), i;
+	int *count = zeroed(m->nr, sizeof(*count)), i;
 
 	for (i = 0; i < m->nr; i++)
 		if (m->fn[i].physfn != NONE)
@@ -137,8 +99,8 @@ static void number_virtual(const struct machine *m, int *number)
 /* Virtual functions are on buses of their own, so their paths say nothing. */
 static struct key *make_keys(const struct machine *m)
 {
-	struct key *keys = allocate(m->nr, sizeof(*keys));
-	int *number = allocate(m->nr, sizeof(*number)), i;
+	struct key *keys = zeroed(m->nr, sizeof(*keys));
+	int *number = zeroed(m->nr, sizeof(*number)), i;
 
 	number_virtual(m, number);
 	for (i = 0; i < m->nr; i++) {
@@ -146,8 +108,7 @@ static struct key *make_keys(const struct machine *m)
 		char *path = path_text(m, physfn == NONE ? i : physfn);
 
 		keys[i].i = i;
-		if (asprintf(&keys[i].text, "%s+%d", path, number[i]) < 0)
-			errx(EXIT_OTHER, "out of memory");
+		keys[i].text = format_text("%s+%d", path, number[i]);
 		free(path);
 	}
 	free(number);
@@ -181,16 +142,16 @@ static void find_by_address(struct check *c, const struct machine *old,
 static void find_places(struct check *c, const struct machine *old)
 {
 	struct key *old_keys = make_keys(old), *keys = make_keys(c->m), *found;
-	bool *taken = allocate(c->m->nr, sizeof(*taken));
+	bool *taken = zeroed(c->m->nr, sizeof(*taken));
 	int i;
 
 	c->nr_places = old->nr;
-	c->place = allocate(old->nr, sizeof(*c->place));
+	c->place = zeroed(old->nr, sizeof(*c->place));
 	qsort(keys, c->m->nr, sizeof(*keys), by_text);
 	for (i = 0; i < old->nr; i++) {
 		found = bsearch(&old_keys[i], keys, c->m->nr, sizeof(*keys),
 				by_text);
-		c->place[i].text = copy_text(address_text(&old->fn[i].address));
+		c->place[i].text = copy_text(address_of(old, i));
 		c->place[i].now = found ? found->i : NONE;
 		if (found)
 			taken[found->i] = true;
@@ -264,40 +225,6 @@ static bool is_address_like(const char *text)
 	return strpbrk(text, ":/");
 }
 
-/* A path or an address, whether there is such a function or not */
-static bool is_well_formed(const char *text)
-{
-	struct pci_p2pdma_address a;
-	char *first = copy_text(text), *slash = strchr(first, '/');
-	unsigned int dev, func;
-	bool valid;
-	int end;
-
-	if (slash)
-		*slash++ = '\0';
-	valid = parse_address(first, &a);
-	while (valid && slash) {
-		end = 0;
-		valid = sscanf(slash, "%2x.%1x%n", &dev, &func, &end) == 2 &&
-			dev < 32 && func < 8 && (!slash[end] || slash[end] == '/');
-		slash = slash[end] ? slash + end + 1 : NULL;
-	}
-	free(first);
-	return valid;
-}
-
-static bool has_name(const char *names, const char *name)
-{
-	size_t length;
-
-	for (; names && *names; names += length + strspn(names + length, " ")) {
-		length = strcspn(names, " ");
-		if (length == strlen(name) && !strncmp(names, name, length))
-			return true;
-	}
-	return false;
-}
-
 static int find_now(const struct machine *m, const char *text)
 {
 	int i;
@@ -305,7 +232,7 @@ static int find_now(const struct machine *m, const char *text)
 	if (is_address_like(text))
 		return find_path(m, text);
 	for (i = 0; i < m->nr; i++)
-		if (has_name(m->fn[i].names, text))
+		if (has_name(&m->fn[i], text))
 			return i;
 	return NONE;
 }
@@ -334,25 +261,25 @@ struct line {
 static void parse_wanted(const struct machine *list, const struct line *line,
 			 struct wanted *pair)
 {
-	size_t i;
+	enum grade grade;
 
 	if (!line->wanted || !strcmp(line->wanted, REACHED)) {
 		pair->reached = true;
 		pair->grade = GRADE_HOST;
 		return;
 	}
-	for (i = 0; i < ARRAY_SIZE(grade_names); i++)
-		if (!strcmp(line->wanted, grade_names[i]))
+	for (grade = 0; grade < NR_GRADES; grade++)
+		if (!strcmp(line->wanted, grade_text(grade)))
 			break;
-	if (i == ARRAY_SIZE(grade_names))
+	if (grade == NR_GRADES)
 		bad_input(list, line->number, "\"%s\" is no answer that a pair can have",
 			  line->wanted);
-	pair->grade = i;
+	pair->grade = grade;
 }
 
 static void check_word(const struct machine *list, int number, const char *text)
 {
-	if (is_address_like(text) && !is_well_formed(text))
+	if (is_address_like(text) && !is_path(text))
 		bad_input(list, number, "\"%s\" is neither an address nor a path",
 			  text);
 }
@@ -411,7 +338,7 @@ static void collect_places(struct check *c, const struct line *lines, int nr)
 {
 	int i, unique = 0;
 
-	c->place = allocate(2 * (size_t)nr, sizeof(*c->place));
+	c->place = zeroed(2 * (size_t)nr, sizeof(*c->place));
 	for (i = 0; i < nr; i++) {
 		c->place[2 * i].text = lines[i].provider;
 		c->place[2 * i + 1].text = lines[i].client;
@@ -522,7 +449,7 @@ static enum difference compare(const struct wanted *w, enum grade now)
 
 static const char *wanted_text(const struct wanted *w)
 {
-	return w->reached ? REACHED : grade_names[w->grade];
+	return w->reached ? REACHED : grade_text(w->grade);
 }
 
 static void print_difference(const struct check *c, const struct wanted *w,
@@ -534,7 +461,7 @@ static void print_difference(const struct check *c, const struct wanted *w,
 	printf("%s: %s %s: %s %s, is %s", difference_names[what],
 	       address_text(&q->provider), address_text(&q->client),
 	       c->is_list ? "wanted" : "was", wanted_text(w),
-	       now == GRADE_NOTHING ? "not supported" : grade_names[now]);
+	       now == GRADE_NOTHING ? "not supported" : grade_text(now));
 	if (what != GAINED)
 		printf(": %s, at %s", rules_reason(q->reason),
 		       address_text(&q->at));
@@ -548,7 +475,7 @@ static void print_difference_json(const struct wanted *w, enum difference what,
 	       first ? "" : ",", difference_names[what],
 	       address_text(&q->provider), address_text(&q->client));
 	printf("\"wanted\":\"%s\",\"is\":\"%s\",\"reason\":", wanted_text(w),
-	       grade_names[grade_of(q)]);
+	       grade_text(grade_of(q)));
 	print_json_text(rules_reason(q->reason));
 	printf(",\"at\":\"%s\"}", address_text(&q->at));
 }

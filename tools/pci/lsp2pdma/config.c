@@ -33,6 +33,13 @@ void config_set(struct function *f, unsigned int pos, int size, uint32_t value)
 		f->config[pos] = value;
 }
 
+void config_forget(struct function *f, unsigned int known)
+{
+	if (f->known > known)
+		f->known = known;
+	memset(f->config + f->known, 0, CONFIG_SIZE - f->known);
+}
+
 bool is_readable(const struct function *f)
 {
 	return f->known > 64;
@@ -106,11 +113,6 @@ bool ats_enabled(const struct function *f)
 unsigned int secondary_bus(const struct function *f)
 {
 	return config_byte(f, PCI_SECONDARY_BUS);
-}
-
-unsigned int subordinate_bus(const struct function *f)
-{
-	return config_byte(f, PCI_SUBORDINATE_BUS);
 }
 
 bool virtual_function(const struct function *f, unsigned int n,

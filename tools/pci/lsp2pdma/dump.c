@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0
 /*
- * lsp2pdma: our own dumps
+ * lsp2pdma: its own dumps
  *
  * All that the model of a machine has, and what its kernel answered:
  *
@@ -23,11 +23,9 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include <pci/pci.h>
-
 #include "machine.h"
 
-/* Functions that are named before they are there, by index */
+/* A function that is named before it is read; @fn: index of the one that names it */
 struct reference {
 	int fn;
 	int line;
@@ -174,18 +172,9 @@ static void read_fact(struct machine *m, char *text, int line)
 /* "8086:29c0" or "8086:29c0:w" */
 static void read_allowed(struct machine *m, const char *text, int line)
 {
-	struct allowed a = { 0 };
-	char again[16];
-
-	if (sscanf(text, "%4x:%4x", &a.vendor, &a.device) != 2 ||
-	    m->nr_allowed == MAX_ALLOWED)
+	if (!add_allowed(m, text, strlen(text)) ||
+	    strcmp(text, allowed_text(&m->allowed[m->nr_allowed - 1])))
 		bad_input(m, line, "this is no host bridge, or one too many");
-	a.writes_only = text[strlen(text) - 1] == 'w';
-	snprintf(again, sizeof(again), "%04x:%04x%s", a.vendor, a.device,
-		 a.writes_only ? ":w" : "");
-	if (strcmp(text, again) || !a.vendor || a.vendor == 0xffff)
-		bad_input(m, line, "this is no host bridge");
-	m->allowed[m->nr_allowed++] = a;
 }
 
 static struct pci_p2pdma_address pair_address(struct machine *m, char **text,
@@ -280,14 +269,6 @@ static void resolve(struct machine *m, const struct reference *r)
 	m->fn[r->fn].above = r->to;
 }
 
-static int by_pair(const void *a, const void *b)
-{
-	const struct pci_p2pdma_query *x = a, *y = b;
-	int order = compare_addresses(&x->provider, &y->provider);
-
-	return order ? order : compare_addresses(&x->client, &y->client);
-}
-
 static void check_pairs(struct machine *m)
 {
 	int i;
@@ -336,21 +317,13 @@ static void print_facts(const struct machine *m)
 			       m->fact[i].value ? "yes" : "no",
 			       m->fact[i].source == FACT_READ ? "read" : "given");
 	for (i = 0; i < m->nr_allowed; i++)
-		printf("allow %04x:%04x%s\n", m->allowed[i].vendor,
-		       m->allowed[i].device,
-		       m->allowed[i].writes_only ? ":w" : "");
+		printf("allow %s\n", allowed_text(&m->allowed[i]));
 }
 
 static void print_text(const char *name, const char *text)
 {
-	const char *s;
-
-	if (!text)
-		return;
-	printf("\t%s=", name);
-	for (s = text; *s; s++)
-		putchar((unsigned char)*s < ' ' || *s == 0x7f ? '?' : *s);
-	putchar('\n');
+	if (text)
+		printf("\t%s=%s\n", name, text);
 }
 
 static void print_number(const char *name, int value)
@@ -370,11 +343,9 @@ static void print_above(const struct machine *m, const struct function *f)
 {
 	if (f->parent != NONE &&
 	    secondary_bus(&m->fn[f->parent]) != f->address.bus)
-		printf("\tparent=%s\n",
-		       address_text(&m->fn[f->parent].address));
+		printf("\tparent=%s\n", address_of(m, f->parent));
 	if (f->physfn != NONE)
-		printf("\tphysfn=%s\n",
-		       address_text(&m->fn[f->physfn].address));
+		printf("\tphysfn=%s\n", address_of(m, f->physfn));
 }
 
 static void print_properties(const struct machine *m, const struct function *f)
@@ -417,13 +388,9 @@ static void print_bytes(const struct function *f)
 
 static void print_function(const struct machine *m, const struct function *f)
 {
-	const char *s;
-
-	printf("%s %s [%04x]: ", address_text(&f->address), kind_text(f),
-	       f->class);
-	for (s = f->title ? f->title : "Device"; *s; s++)
-		putchar((unsigned char)*s < ' ' || *s == 0x7f ? '?' : *s);
-	printf(" [%04x:%04x]\n", f->vendor, f->device);
+	printf("%s %s [%04x]: %s [%04x:%04x]\n", address_text(&f->address),
+	       kind_text(f), f->class, f->title ? f->title : "Device", f->vendor,
+	       f->device);
 	print_properties(m, f);
 	print_bytes(f);
 	printf("\n");

@@ -4,12 +4,9 @@
  *
  * The path is drawn from the tree, and the rules say which function decided.
  * What would change a refusal is said where one parameter does; sets of
- * changes are the business of "plan". Nothing is decided here.
+ * changes are what "plan" is for.
  */
-#include <err.h>
-#include <stdarg.h>
 #include <stdlib.h>
-#include <string.h>
 
 #include <pci/pci.h>
 
@@ -204,14 +201,6 @@ static void find_hops(const struct machine *m, struct answer *a)
 
 /* The answer */
 
-/* Registers don't tell these, so they don't say otherwise. */
-static bool is_known_to_kernel_only(const struct pci_p2pdma_query *q)
-{
-	return q->reason == PCI_P2PDMA_REASON_DMA_MASK ||
-	       q->reason == PCI_P2PDMA_REASON_SWIOTLB ||
-	       q->reason == PCI_P2PDMA_REASON_REMOVED;
-}
-
 static bool are_same(const struct pci_p2pdma_query *a,
 		     const struct pci_p2pdma_query *b)
 {
@@ -334,20 +323,6 @@ struct advice {
 	const char *cost;
 };
 
-static char *format(const char *text, ...)
-{
-	va_list args;
-	char *made;
-	int length;
-
-	va_start(args, text);
-	length = vasprintf(&made, text, args);
-	va_end(args);
-	if (length < 0)
-		errx(EXIT_OTHER, "out of memory");
-	return made;
-}
-
 static struct advice advise_nothing(const char *why)
 {
 	return (struct advice){ .condition = copy_text(why) };
@@ -384,10 +359,13 @@ static struct advice advise_host(struct machine *m, const struct answer *a)
 		return advise_nothing(no_host);
 	advice.condition = copy_text("if you know that the root complex routes writes from peer\n"
 				     "to peer, ");
-	advice.parameter = x == y ?
-		format("pci=p2pdma_allow_host=%04x:%04x:w", x >> 16, x & 0xffff) :
-		format("pci=p2pdma_allow_host=%04x:%04x:w;%04x:%04x:w", x >> 16,
-		       x & 0xffff, y >> 16, y & 0xffff);
+	if (x == y)
+		advice.parameter = format_text("pci=p2pdma_allow_host=%04x:%04x:w",
+					       x >> 16, x & 0xffff);
+	else
+		advice.parameter = format_text("pci=p2pdma_allow_host=%04x:%04x:w;%04x:%04x:w",
+					       x >> 16, x & 0xffff, y >> 16,
+					       y & 0xffff);
 	return advice;
 }
 
@@ -396,14 +374,14 @@ static struct advice advise_reading(const struct machine *m)
 	if (!m->fn->line)
 		return advise_nothing("only root can read ACS, and is told");
 	return (struct advice){
-		.condition = format("%s doesn't hold the ACS registers; made as root\n"
+		.condition = format_text("%s doesn't hold the ACS registers; made as root\n"
 				    "it would", m->source),
 	};
 }
 
 /*
- * Both sides, if both redirect: to mend one of them would not be enough. What
- * no parameter turns off may be let through by the host.
+ * Both sides, if both redirect: a change of one of them would not be enough.
+ * What no parameter turns off may be let through by the host.
  */
 static struct advice advise_acs(struct machine *m, const struct answer *a)
 {
@@ -425,8 +403,8 @@ static struct advice advise_acs(struct machine *m, const struct answer *a)
 	first = path_text(m, at[0]);
 	second = nr > 1 ? path_text(m, at[1]) : copy_text("");
 	advice.condition = copy_text("");
-	advice.parameter = format("pci=disable_acs_redir=%s%s%s", first,
-				  nr > 1 ? ";" : "", second);
+	advice.parameter = format_text("pci=disable_acs_redir=%s%s%s", first,
+				       nr > 1 ? ";" : "", second);
 	free(first);
 	free(second);
 	return advice;
@@ -513,7 +491,8 @@ static void print_end(const struct machine *m, const char *role, int i)
 static void print_verdict(const struct pci_p2pdma_query *q)
 {
 	printf("%s%s%s", colour(is_reached(q) ? "good" : "bad"),
-	       is_reached(q) ? type_text(q) : "not supported", colour("off"));
+	       is_reached(q) ? grade_text(grade_of(q)) : "not supported",
+	       colour("off"));
 	if (is_reached(q))
 		printf(", %u hops", q->distance);
 	printf(": %s, at %s\n", rules_reason(q->reason), address_text(&q->at));
@@ -581,12 +560,12 @@ static void print_off(const struct machine *m, const struct answer *a)
 			continue;
 		if (lacks_decode(m, hop)) {
 			printf("%smemory decode of %s", start,
-			       address_text(&m->fn[hop->fn].address));
+			       address_of(m, hop->fn));
 			start = ", ";
 		}
 		if (lacks_master(m, hop)) {
 			printf("%sbus mastering of %s", start,
-			       address_text(&m->fn[hop->fn].address));
+			       address_of(m, hop->fn));
 			start = ", ";
 		}
 	}
@@ -604,8 +583,7 @@ static void print_narrowest(const struct machine *m, const struct answer *a)
 	printf("narrowest link: ");
 	print_link(&link);
 	printf(", %u.%02u GB/s, at %s", bandwidth(&link) / 1000,
-	       bandwidth(&link) % 1000 / 10,
-	       address_text(&m->fn[at->fn].address));
+	       bandwidth(&link) % 1000 / 10, address_of(m, at->fn));
 	most = (struct link){ .speed = link.max_speed, .width = link.max_width };
 	if (most.speed > link.speed || most.width > link.width) {
 		printf(", which could do ");
@@ -627,8 +605,7 @@ static void print_advice(const struct machine *m, const struct answer *a,
 	printf("boot with %s%s%s\n%s\n", quote, advice->parameter, quote,
 	       advice->cost);
 	printf("all that it takes, and what it costs: lsp2pdma plan %s %s\n",
-	       address_text(&m->fn[a->provider].address),
-	       address_text(&m->fn[a->client].address));
+	       address_of(m, a->provider), address_of(m, a->client));
 }
 
 static void print_answer(struct machine *m, const struct answer *a)
@@ -669,8 +646,7 @@ static void print_json_path(const struct machine *m, const struct answer *a)
 		const struct hop *hop = &a->hop[i];
 
 		printf("%s{\"address\":", i ? "," : "");
-		print_json_text(hop->fn == NONE ? NULL :
-				address_text(&m->fn[hop->fn].address));
+		print_json_text(address_of(m, hop->fn));
 		printf(",\"role\":\"%s\"}", role_name(a, hop));
 	}
 	printf("]");
@@ -689,34 +665,12 @@ static void print_json_narrowest(const struct machine *m,
 	       link.speed % 10, link.width);
 }
 
-/* As print_json_pair(), for an object that goes on */
-static void print_json_members(const struct pci_p2pdma_query *q,
-			       enum answer_source source)
-{
-	static const char * const sources[] = {
-		[FROM_KERNEL] = "kernel",
-		[FROM_DUMP] = "dump",
-		[FROM_RULES] = "rules",
-	};
-
-	printf("\"provider\":\"%s\",\"client\":\"%s\",\"type\":\"%s\",",
-	       address_text(&q->provider), address_text(&q->client),
-	       type_text(q));
-	if (is_reached(q))
-		printf("\"distance\":%u,", q->distance);
-	else
-		printf("\"distance\":null,");
-	printf("\"reason\":");
-	print_json_text(rules_reason(q->reason));
-	printf(",\"at\":\"%s\",\"source\":\"%s\",", address_text(&q->at),
-	       sources[source]);
-}
-
 static void print_json_answer(const struct machine *m, const struct answer *a,
 			      const char *remedy)
 {
 	printf("{");
-	print_json_members(&a->q, a->source);
+	print_json_pair(&a->q, a->source);
+	printf(",");
 	print_json_path(m, a);
 	printf(",");
 	print_json_narrowest(m, a);
@@ -744,7 +698,7 @@ int command_explain(struct machine *m, char **names)
 		if (!is_reached(&a.q))
 			print_advice(m, &a, &advice);
 		if (a.source == FROM_RULES || a.has_registers)
-			print_assumed(m, stdout);
+			print_assumed(m);
 		wrap_end();
 	}
 	free(advice.parameter);

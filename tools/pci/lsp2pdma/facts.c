@@ -7,7 +7,6 @@
  * says is taken to be the careful value, and that is printed.
  */
 #include <err.h>
-#include <stdlib.h>
 #include <string.h>
 
 #include "machine.h"
@@ -24,7 +23,7 @@ const char *fact_name(int fact)
 	return facts[fact];
 }
 
-/* What an option says stands against what a file says. */
+/* An option overrides a file. */
 static void store_fact(struct machine *m, int i, int value,
 		       enum fact_source source)
 {
@@ -71,32 +70,14 @@ void set_fact(struct machine *m, const char *text, enum fact_source source)
 	}
 }
 
-/* 1 to 4 hexadecimal digits */
-static bool parse_number(const char **s, unsigned int *number)
-{
-	int i;
-
-	*number = 0;
-	for (i = 0; i < 4; i++, (*s)++) {
-		char digit[2] = { **s };
-		char *end;
-		unsigned long value = strtoul(digit, &end, 16);
-
-		if (end == digit || !digit[0])
-			break;
-		*number = *number << 4 | value;
-	}
-	return i;
-}
-
 /* VVVV:DDDD or VVVV:DDDD:w. No device has the vendor 0 or 0xffff. */
 static bool parse_allowed(const char *s, size_t length, struct allowed *item)
 {
 	const char *end = s + length;
 
 	*item = (struct allowed){ 0 };
-	if (!parse_number(&s, &item->vendor) || *s++ != ':' ||
-	    !parse_number(&s, &item->device) || !item->vendor ||
+	if (!parse_hex(&s, 4, &item->vendor) || *s++ != ':' ||
+	    !parse_hex(&s, 4, &item->device) || !item->vendor ||
 	    item->vendor == 0xffff)
 		return false;
 	item->writes_only = end - s == 2 && !strncmp(s, ":w", 2);
@@ -111,6 +92,15 @@ bool add_allowed(struct machine *m, const char *text, size_t length)
 		return false;
 	m->allowed[m->nr_allowed++] = item;
 	return true;
+}
+
+const char *allowed_text(const struct allowed *a)
+{
+	static char text[32];
+
+	snprintf(text, sizeof(text), "%04x:%04x%s", a->vendor, a->device,
+		 a->writes_only ? ":w" : "");
+	return text;
 }
 
 /* As for the kernel's parameter, the last of two options counts. */
@@ -136,7 +126,7 @@ void set_allowed(struct machine *m, const char *text)
 		errx(EXIT_USAGE, "no host bridge is named (VVVV:DDDD)");
 }
 
-void print_assumed(const struct machine *m, FILE *to)
+void print_assumed(const struct machine *m)
 {
 	const char *before = "assumed: ";
 	int i;
@@ -146,11 +136,11 @@ void print_assumed(const struct machine *m, FILE *to)
 	for (i = 0; i < NR_FACTS; i++) {
 		if (m->fact[i].source != FACT_ASSUMED)
 			continue;
-		fprintf(to, "%s%s=no", before, facts[i]);
+		printf("%s%s=no", before, facts[i]);
 		before = ", ";
 	}
 	if (*before == ',')
-		fprintf(to, " (see --assume)\n");
+		printf(" (see --assume)\n");
 	if (m->text)
-		fprintf(to, "assumed: no enhanced ACS controls, which lspci's text doesn't show\n");
+		printf("assumed: no enhanced ACS controls, which lspci's text doesn't show\n");
 }

@@ -6,12 +6,8 @@
  * relation to all others, and to each other, are one group; groups are grouped
  * again until nothing is alike. What is left are a few relations between
  * groups. Colours repeat, and say nothing that a text doesn't.
- *
- * Nothing is decided here, and no more is read than the other commands read.
  */
-#include <err.h>
 #include <stdlib.h>
-#include <string.h>
 
 #include <pci/pci.h>
 
@@ -22,24 +18,23 @@
 #define MAX_SPOKES	128
 #define MAX_ROUNDS	16
 
-/* How a client reaches a provider; in the order of preference in a group */
-enum relation { BUS, HOST, WRITES, NOTHING, NR_RELATIONS };
-
+/* Of the members of a group */
 static const char * const among[] = {
-	[BUS]	  = "reach each other by bus addresses",
-	[HOST]	  = "reach each other through the host",
-	[WRITES]  = "can write to each other through the host, but not read",
-	[NOTHING] = "don't reach each other",
+	[GRADE_BUS]	= "reach each other by bus addresses",
+	[GRADE_HOST]	= "reach each other through the host",
+	[GRADE_WRITES]	= "can write to each other through the host, but not read",
+	[GRADE_NOTHING]	= "don't reach each other",
 };
 
+/* Between groups */
 static const char * const across[] = {
-	[BUS]	  = "by bus addresses",
-	[HOST]	  = "through host",
-	[WRITES]  = "through host, writes only",
-	[NOTHING] = "",
+	[GRADE_BUS]	= "by bus addresses",
+	[GRADE_HOST]	= "through host",
+	[GRADE_WRITES]	= "through host, writes only",
+	[GRADE_NOTHING]	= "",
 };
 
-/* Pale, told from each other by the colour-blind too; black text on them */
+/* Pale, below black text, and different to the colour-blind, too */
 static const char * const fills[] = {
 	"#77aadd", "#eedd88", "#44bb99", "#99ddff", "#bbcc33", "#aaaa00",
 };
@@ -58,16 +53,16 @@ static const char * const fills[] = {
 struct unit {
 	int rep;
 	int group;
-	enum relation among;
+	enum grade among;
 	int members;
 	int letter;
 	unsigned int near;
 	unsigned int far;
-	uint64_t key[NR_RELATIONS];
+	uint64_t key[NR_GRADES];
 };
 
 struct cell {
-	uint8_t relation;
+	uint8_t grade;
 	uint8_t hops;
 };
 
@@ -107,25 +102,7 @@ struct graph {
 	int last;
 };
 
-static void *zeroed(size_t nr, size_t size)
-{
-	void *array = calloc(nr ? nr : 1, size);
-
-	if (!array)
-		errx(EXIT_OTHER, "out of memory");
-	return array;
-}
-
 /* Questions */
-
-static enum relation relation_of(const struct pci_p2pdma_query *q)
-{
-	if (!is_reached(q))
-		return NOTHING;
-	if (q->type == PCI_P2PDMA_TYPE_BUS_ADDR)
-		return BUS;
-	return q->reason == PCI_P2PDMA_REASON_WRITES_ONLY ? WRITES : HOST;
-}
 
 /* Pairs that are refused one after the other are often refused at one port. */
 static void count_refusal(struct graph *g, const struct pci_p2pdma_query *q)
@@ -150,9 +127,9 @@ static void ask_pair(struct graph *g, int provider, int client)
 	if (provider == client)
 		return;
 	ask(g->m, g->device[provider], g->device[client], &q);
-	cell->relation = relation_of(&q);
+	cell->grade = grade_of(&q);
 	cell->hops = q.distance < UINT8_MAX ? q.distance : UINT8_MAX;
-	if (cell->relation == NOTHING)
+	if (!is_reached(&q))
 		count_refusal(g, &q);
 }
 
@@ -175,13 +152,12 @@ static struct cell cell_of(const struct graph *g, int provider, int client)
 /* Both directions */
 static unsigned int both(const struct graph *g, int a, int b)
 {
-	return cell_of(g, a, b).relation * NR_RELATIONS +
-	       cell_of(g, b, a).relation;
+	return cell_of(g, a, b).grade * NR_GRADES + cell_of(g, b, a).grade;
 }
 
-static uint64_t mix(uint64_t device, unsigned int relations)
+static uint64_t mix(uint64_t device, unsigned int grades)
 {
-	uint64_t x = (device << 8 | relations) + 1;
+	uint64_t x = (device << 8 | grades) + 1;
 
 	x *= 0x9e3779b97f4a7c15;
 	x ^= x >> 29;
@@ -196,22 +172,23 @@ static uint64_t mix(uint64_t device, unsigned int relations)
 static void set_keys(struct graph *g, struct unit *u)
 {
 	uint64_t sum = 0;
-	int i, other, r;
+	enum grade grade;
+	int i, other;
 
 	for (i = 0; i < g->nr_top; i++) {
 		other = g->unit[g->top[i]].rep;
 		if (other != u->rep)
 			sum += mix(other, both(g, u->rep, other));
 	}
-	for (r = 0; r < NR_RELATIONS; r++)
-		u->key[r] = sum + mix(u->rep, r * NR_RELATIONS + r);
+	for (grade = 0; grade < NR_GRADES; grade++)
+		u->key[grade] = sum + mix(u->rep, grade * NR_GRADES + grade);
 }
 
-static bool are_alike(const struct graph *g, int a, int b, enum relation r)
+static bool are_alike(const struct graph *g, int a, int b, enum grade grade)
 {
 	int i, other;
 
-	if (both(g, a, b) != r * NR_RELATIONS + r)
+	if (both(g, a, b) != grade * NR_GRADES + grade)
 		return false;
 	for (i = 0; i < g->nr_top; i++) {
 		other = g->unit[g->top[i]].rep;
@@ -224,45 +201,47 @@ static bool are_alike(const struct graph *g, int a, int b, enum relation r)
 
 /*
  * Of the first @nr units that stand for themselves and for others of this
- * round: that which @u is like. Members of a group are all alike, so one of
- * them is compared.
+ * round: that which @u is like, by the best grade that it is for. Members of a
+ * group are all alike, so one of them is compared.
  */
 static int find_alike(const struct graph *g, const int *first, int nr,
-		      const struct unit *u, enum relation *r)
+		      const struct unit *u, enum grade *grade)
 {
-	int i;
+	int i, n;
 
 	for (i = 0; i < nr; i++) {
 		const struct unit *f = &g->unit[first[i]];
 
-		for (*r = 0; *r < NR_RELATIONS; (*r)++)
-			if (f->key[*r] == u->key[*r] &&
-			    are_alike(g, f->rep, u->rep, *r))
+		for (n = NR_GRADES - 1; n >= 0; n--) {
+			*grade = n;
+			if (f->key[n] == u->key[n] &&
+			    are_alike(g, f->rep, u->rep, n))
 				return i;
+		}
 	}
 	return NONE;
 }
 
-static int add_group(struct graph *g, int member, enum relation r)
+static int add_group(struct graph *g, int member, enum grade grade)
 {
 	struct unit *group;
 
 	g->unit = grow(g->unit, g->nr_units, sizeof(*g->unit));
 	group = &g->unit[g->nr_units];
 	*group = (struct unit){
-		.rep = g->unit[member].rep, .group = NONE, .among = r,
+		.rep = g->unit[member].rep, .group = NONE, .among = grade,
 		.members = 1, .letter = g->nr_units - g->nr,
 	};
 	g->unit[member].group = g->nr_units;
 	return g->nr_units++;
 }
 
-static void join(struct graph *g, int first, int unit, enum relation r)
+static void join(struct graph *g, int first, int unit, enum grade grade)
 {
 	int group = g->unit[first].group;
 
 	if (group == NONE)
-		group = add_group(g, first, r);
+		group = add_group(g, first, grade);
 	g->unit[unit].group = group;
 	g->unit[group].members++;
 }
@@ -272,16 +251,17 @@ static bool merge(struct graph *g)
 {
 	int *first = zeroed(g->nr_top, sizeof(*first));
 	int i, alike, nr = 0, before = g->nr_top;
-	enum relation r;
+	enum grade grade;
 
 	for (i = 0; i < g->nr_top; i++)
 		set_keys(g, &g->unit[g->top[i]]);
 	for (i = 0; i < g->nr_top; i++) {
-		alike = find_alike(g, first, nr, &g->unit[g->top[i]], &r);
+		alike = find_alike(g, first, nr, &g->unit[g->top[i]],
+				   &grade);
 		if (alike == NONE)
 			first[nr++] = g->top[i];
 		else
-			join(g, first[alike], g->top[i], r);
+			join(g, first[alike], g->top[i], grade);
 	}
 	for (i = 0; i < nr; i++)
 		g->top[i] = g->unit[first[i]].group == NONE ?
@@ -296,7 +276,7 @@ static void measure_pair(struct graph *g, int a, int b)
 	struct cell cell = cell_of(g, a, b);
 	struct unit *group;
 
-	if (a == b || cell.relation == NOTHING ||
+	if (a == b || cell.grade == GRADE_NOTHING ||
 	    g->unit[a].group == NONE || g->unit[a].group != g->unit[b].group)
 		return;
 	group = &g->unit[g->unit[a].group];
@@ -396,7 +376,7 @@ static void print_letter(int letter)
 
 static const char *fill_of(const struct unit *group)
 {
-	if (group->among == NOTHING)
+	if (group->among == GRADE_NOTHING)
 		return "#dddddd";
 	return fills[group->letter % ARRAY_SIZE(fills)];
 }
@@ -528,7 +508,7 @@ static bool is_in_switch(const struct graph *g, int i)
 	       is_switch(&g->m->fn[parent]);
 }
 
-/* Saying again what a node is changes nothing. */
+/* DOT allows the same node more than once. */
 static void print_root_edge(const struct graph *g, int i)
 {
 	const struct function *f = &g->m->fn[i];
@@ -656,14 +636,14 @@ static void print_spokes(const struct graph *g)
  * that have labels are more than dot can lay out. Arrows point to providers.
  */
 static void print_relation(const struct graph *g, int client, int provider,
-			   enum relation r, bool is_mutual, int number)
+			   enum grade grade, bool is_mutual, int number)
 {
 	printf("\tr%d [shape=plaintext, label=\"", number);
 	print_unit_name(g, client);
 	printf(is_mutual ? " and " : " reaches\\n");
 	print_unit_name(g, provider);
 	printf("%s\\n%s\"];\n\t", is_mutual ? "\\nreach each other" : "",
-	       across[r]);
+	       across[grade]);
 	print_unit_node(g, client);
 	printf(" -> r%d [dir=%s];\n\t", number, is_mutual ? "back" : "none");
 	print_unit_node(g, provider);
@@ -673,13 +653,13 @@ static void print_relation(const struct graph *g, int client, int provider,
 /* Number of relations printed so far, of which there are @nr before */
 static int print_relations_of(const struct graph *g, int a, int b, int nr)
 {
-	enum relation to_a, to_b;
+	enum grade to_a, to_b;
 
-	to_a = cell_of(g, g->unit[a].rep, g->unit[b].rep).relation;
-	to_b = cell_of(g, g->unit[b].rep, g->unit[a].rep).relation;
-	if (to_b != NOTHING)
+	to_a = cell_of(g, g->unit[a].rep, g->unit[b].rep).grade;
+	to_b = cell_of(g, g->unit[b].rep, g->unit[a].rep).grade;
+	if (to_b != GRADE_NOTHING)
 		print_relation(g, a, b, to_b, to_a == to_b, nr++);
-	if (to_a != NOTHING && to_a != to_b)
+	if (to_a != GRADE_NOTHING && to_a != to_b)
 		print_relation(g, b, a, to_a, false, nr++);
 	return nr;
 }

@@ -12,7 +12,7 @@
 
 #define BYTES	16
 
-static int digit(char c)
+static int hex_digit(char c)
 {
 	if (c >= '0' && c <= '9')
 		return c - '0';
@@ -23,17 +23,29 @@ static int digit(char c)
 	return NONE;
 }
 
+bool parse_hex(const char **text, int digits, unsigned int *value)
+{
+	int i, digit;
+
+	*value = 0;
+	for (i = 0; i < digits; i++, (*text)++) {
+		digit = hex_digit(**text);
+		if (digit == NONE)
+			break;
+		*value = *value << 4 | digit;
+	}
+	return i;
+}
+
 /* "00: " to "ff0: ". What follows the colon of an address is a digit. */
 static const char *parse_offset(const char *line, unsigned int *offset)
 {
-	int i;
+	const char *s = line;
 
-	*offset = 0;
-	for (i = 0; i < 3 && digit(line[i]) != NONE; i++)
-		*offset = *offset << 4 | digit(line[i]);
-	if (i < 2 || line[i] != ':' || (line[i + 1] && line[i + 1] != ' '))
+	parse_hex(&s, 3, offset);
+	if (s - line < 2 || *s != ':' || (s[1] && s[1] != ' '))
 		return NULL;
-	return line + i + 1;
+	return s + 1;
 }
 
 static bool parse_bytes(const char *s, unsigned char bytes[BYTES])
@@ -41,9 +53,10 @@ static bool parse_bytes(const char *s, unsigned char bytes[BYTES])
 	int i;
 
 	for (i = 0; i < BYTES; i++, s += 3) {
-		if (s[0] != ' ' || digit(s[1]) == NONE || digit(s[2]) == NONE)
+		if (s[0] != ' ' || hex_digit(s[1]) == NONE ||
+		    hex_digit(s[2]) == NONE)
 			return false;
-		bytes[i] = digit(s[1]) << 4 | digit(s[2]);
+		bytes[i] = hex_digit(s[1]) << 4 | hex_digit(s[2]);
 	}
 	return !s[strspn(s, " ")];
 }

@@ -3,9 +3,8 @@
  * lsp2pdma: names of devices, and which of them a command is about
  *
  * Names of models are those of the PCI ID database, which libpci reads. A
- * machine without it has numbers instead. Nothing is asked of the network.
+ * machine without it has numbers instead. The network isn't used.
  */
-#include <ctype.h>
 #include <err.h>
 #include <stdarg.h>
 #include <stdlib.h>
@@ -227,21 +226,21 @@ const char *short_name(const struct machine *m, int i)
 
 	name = next_name(m->fn[i].names, &length);
 	if (!name)
-		return address_text(&m->fn[i].address);
+		return address_of(m, i);
 	turn = (turn + 1) % 4;
 	snprintf(text[turn], sizeof(text[turn]), "%.*s", (int)length, name);
 	return text[turn];
 }
 
-static bool has_name(const struct function *f, const char *text)
+bool has_name(const struct function *f, const char *name)
 {
-	size_t length, wanted = strlen(text);
-	const char *name = f->names;
+	size_t length, wanted = strlen(name);
+	const char *next = f->names;
 
-	while ((name = next_name(name, &length))) {
-		if (length == wanted && !strncmp(name, text, length))
+	while ((next = next_name(next, &length))) {
+		if (length == wanted && !strncmp(next, name, length))
 			return true;
-		name += length;
+		next += length;
 	}
 	return false;
 }
@@ -256,8 +255,7 @@ static int find_name(const struct machine *m, const char *text)
 		if (found != NONE)
 			errx(EXIT_NO_DEVICE,
 			     "%s is ambiguous: %s and %s have that name", text,
-			     address_text(&m->fn[found].address),
-			     address_text(&m->fn[i].address));
+			     address_of(m, found), address_of(m, i));
 		found = i;
 	}
 	return found;
@@ -269,31 +267,6 @@ static bool is_like_address(const char *text)
 	if (strpbrk(text, ":/"))
 		return true;
 	return strchr(text, '.') && !text[strspn(text, "0123456789abcdefABCDEF.")];
-}
-
-/* ADDRESS/DEVICE.FUNCTION/... */
-static bool is_path(const char *text)
-{
-	struct pci_p2pdma_address a;
-	char *first = copy_text(text);
-	char *slash = strchr(first, '/');
-	unsigned int device, function;
-	bool is_one = false;
-	int end;
-
-	if (slash) {
-		*slash = '\0';
-		is_one = parse_address(first, &a);
-		text += slash - first;
-	}
-	free(first);
-	while (is_one && *text) {
-		end = 0;
-		is_one = sscanf(text, "/%2x.%1x%n", &device, &function,
-				&end) == 2 && end && device < 32 && function < 8;
-		text += end;
-	}
-	return is_one;
 }
 
 int find_device(const struct machine *m, const char *text)
@@ -417,11 +390,9 @@ static bool is_wanted(const struct machine *m, const struct function *f)
 /* Names are looked for once, not for each function. */
 static bool *resolve_selection(const struct machine *m)
 {
-	bool *chosen = calloc(m->nr + 1, sizeof(*chosen));
+	bool *chosen = zeroed(m->nr, sizeof(*chosen));
 	int i;
 
-	if (!chosen)
-		errx(EXIT_OTHER, "out of memory");
 	if (selection.nr_devices)
 		for (i = 0; i < selection.nr_devices; i++)
 			chosen[find_device(m, selection.device[i])] = true;

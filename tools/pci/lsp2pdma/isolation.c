@@ -14,20 +14,16 @@
  *      drive: a group             drive: one group with port B, and with the
  *                                 functions of B's device that don't either
  */
-#include <err.h>
 #include <stdlib.h>
 
 #include <pci/pci.h>
 
 #include "machine.h"
 
-#define ACS_SV		0x0001
-#define ACS_RR		0x0004
-#define ACS_CR		0x0008
-#define ACS_UF		0x0010
-#define ACS_ISOLATES	(ACS_SV | ACS_RR | ACS_CR | ACS_UF)
-#define ACS_OF_QUIRKS	(ACS_RR | ACS_CR | ACS_UF)	/* as far as rules_acs() tells */
-#define ACS_UNKNOWN	0xffff
+#define ACS_REDIRECTION	(PCI_ACS_CTRL_REQ_RED | PCI_ACS_CTRL_CMPLT_RED)
+/* As far as rules_acs() tells of quirks */
+#define ACS_OF_QUIRKS	(ACS_REDIRECTION | PCI_ACS_CTRL_FORWARD)
+#define ACS_ISOLATES	(ACS_OF_QUIRKS | PCI_ACS_CTRL_VALID)
 
 /* Sets of functions: each has a member's index, its own if it leads a set. */
 
@@ -71,7 +67,7 @@ static bool quirk_decides(struct machine *m, int i, bool *isolates)
 
 	if (word == ACS_UNKNOWN)
 		return false;
-	if (has_acs && word == (ctrl | (~cap & (ACS_RR | ACS_CR))))
+	if (has_acs && word == (ctrl | (~cap & ACS_REDIRECTION)))
 		return false;
 	*isolates = (word & ACS_OF_QUIRKS) == ACS_OF_QUIRKS;
 	return has_acs || *isolates;
@@ -101,12 +97,12 @@ static bool is_isolated(struct machine *m, int i)
 	case PCI_EXP_TYPE_ROOT_INT_EP:
 	case PCI_EXP_TYPE_UPSTREAM:
 		return !has_siblings(m, i) || registers_isolate(&m->fn[i]);
-	default:	/* on a bus where all hear all, or a bridge to one */
+	default:	/* on a conventional bus, or a bridge to one */
 		return false;
 	}
 }
 
-/* The bridge sends requests of what is below it in its own name. */
+/* The bridge sends requests of what is below it with its own requester ID. */
 static bool takes_over_requests(const struct function *bridge)
 {
 	switch (pcie_type(bridge)) {
@@ -123,7 +119,7 @@ static bool takes_over_requests(const struct function *bridge)
  * struct ways - what is between functions and the root bus
  * @isolated: the function is
  * @way_isolated: it is, and so are all bridges above it
- * @seen_as: the topmost function whose name the IOMMU may see
+ * @seen_as: the topmost function whose requester ID the IOMMU may see
  */
 struct ways {
 	bool *isolated;
@@ -139,7 +135,7 @@ static bool way_is_isolated(const struct machine *m, const struct ways *w, int i
 	return true;
 }
 
-static void unite_names(const struct machine *m, struct ways *w, int *set, int i)
+static void unite_aliases(const struct machine *m, struct ways *w, int *set, int i)
 {
 	int above;
 
@@ -169,13 +165,6 @@ static int unite_upwards(const struct machine *m, const struct ways *w, int *set
 	return last;
 }
 
-static bool is_one_device(const struct function *a, const struct function *b)
-{
-	return a->address.domain == b->address.domain &&
-	       a->address.bus == b->address.bus &&
-	       a->address.devfn >> 3 == b->address.devfn >> 3;
-}
-
 /* Functions of a device that don't isolate reach each other inside of it. */
 static void unite_siblings(const struct machine *m, const struct ways *w,
 			   int *set, int i)
@@ -186,9 +175,9 @@ static void unite_siblings(const struct machine *m, const struct ways *w,
 		return;
 	/* In the order of addresses they are neighbours. */
 	for (other = i; other > 0; other--)
-		if (!is_one_device(&m->fn[i], &m->fn[other - 1]))
+		if (!same_device(&m->fn[i], &m->fn[other - 1]))
 			break;
-	for (; other < m->nr && is_one_device(&m->fn[i], &m->fn[other]); other++)
+	for (; other < m->nr && same_device(&m->fn[i], &m->fn[other]); other++)
 		if (!w->isolated[other])
 			unite(set, i, other);
 }
@@ -205,23 +194,14 @@ static int number_sets(int *set, int *group, int nr)
 	return groups;
 }
 
-static void *allocate(int nr, size_t size)
-{
-	void *memory = calloc(nr + 1, size);
-
-	if (!memory)
-		errx(EXIT_OTHER, "out of memory");
-	return memory;
-}
-
 int isolation_groups(struct machine *m, int *group)
 {
 	struct ways w = {
-		.isolated = allocate(m->nr, sizeof(bool)),
-		.way_isolated = allocate(m->nr, sizeof(bool)),
-		.seen_as = allocate(m->nr, sizeof(int)),
+		.isolated = zeroed(m->nr, sizeof(bool)),
+		.way_isolated = zeroed(m->nr, sizeof(bool)),
+		.seen_as = zeroed(m->nr, sizeof(int)),
 	};
-	int *set = allocate(m->nr, sizeof(int)), i, groups;
+	int *set = zeroed(m->nr, sizeof(int)), i, groups;
 
 	for (i = 0; i < m->nr; i++) {
 		set[i] = i;
@@ -230,7 +210,7 @@ int isolation_groups(struct machine *m, int *group)
 	for (i = 0; i < m->nr; i++)
 		w.way_isolated[i] = way_is_isolated(m, &w, i);
 	for (i = 0; i < m->nr; i++) {
-		unite_names(m, &w, set, i);
+		unite_aliases(m, &w, set, i);
 		if (unite_upwards(m, &w, set, i) == i)
 			unite_siblings(m, &w, set, i);
 	}

@@ -5,7 +5,6 @@
  * Beyond the first 64 bytes only root may read config space: what isn't read is
  * unknown. Facts that no register tells are from files that any user may read.
  */
-#include <ctype.h>
 #include <dirent.h>
 #include <err.h>
 #include <errno.h>
@@ -14,7 +13,6 @@
 #include <stdarg.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/stat.h>
 #include <unistd.h>
 
 #include <pci/pci.h>
@@ -76,11 +74,9 @@ static char *link_target(const struct function *f, const char *attribute)
 
 static void add_name(struct function *f, const char *name)
 {
-	char *names;
+	char *names = format_text("%s%s%s", f->names ? f->names : "",
+				  f->names ? " " : "", name);
 
-	if (asprintf(&names, "%s%s%s", f->names ? f->names : "",
-		     f->names ? " " : "", name) < 0)
-		errx(EXIT_OTHER, "out of memory");
 	free(f->names);
 	f->names = names;
 }
@@ -182,7 +178,7 @@ static void read_config(struct function *f)
 	close(fd);
 	f->known = length >= CONFIG_SIZE ? CONFIG_SIZE : length >= 256 ? 256 :
 		   length >= 64 ? 64 : 0;
-	memset(f->config + f->known, 0, CONFIG_SIZE - f->known);
+	config_forget(f, f->known);
 	if (f->known > 64 && config_long(f, PCI_VENDOR_ID) == 0xffffffff &&
 	    config_long(f, PCI_COMMAND) == 0xffffffff)
 		f->known = 0;

@@ -186,7 +186,7 @@ static void read_machine(struct machine *m, const struct options *o)
 		set_fact(m, o->assume[i], FACT_GIVEN);
 	if (o->allow)
 		set_allowed(m, o->allow);
-	/* What is said here is asked of the rules: the kernel didn't know it. */
+	/* The kernel's answers don't take these options into account. */
 	m->changed = o->rules || o->allow || o->nr_assume;
 	ids_load(m);
 	for (i = 0; i < o->nr_external; i++)

@@ -15,6 +15,20 @@
 
 #include "machine.h"
 
+noreturn void out_of_memory(void)
+{
+	errx(EXIT_OTHER, "out of memory");
+}
+
+void *zeroed(size_t nr, size_t size)
+{
+	void *memory = calloc(nr ? nr : 1, size);
+
+	if (!memory)
+		out_of_memory();
+	return memory;
+}
+
 /* By doubling, whenever the number is a power of two */
 void *grow(void *array, int nr, size_t size)
 {
@@ -22,7 +36,7 @@ void *grow(void *array, int nr, size_t size)
 		return array;
 	array = realloc(array, (nr ? 2 * (size_t)nr : 1) * size);
 	if (!array)
-		errx(EXIT_OTHER, "out of memory");
+		out_of_memory();
 	return array;
 }
 
@@ -31,8 +45,22 @@ char *copy_text(const char *text)
 	char *copy = strdup(text);
 
 	if (!copy)
-		errx(EXIT_OTHER, "out of memory");
+		out_of_memory();
 	return copy;
+}
+
+char *format_text(const char *format, ...)
+{
+	va_list args;
+	char *text;
+	int length;
+
+	va_start(args, format);
+	length = vasprintf(&text, format, args);
+	va_end(args);
+	if (length < 0)
+		out_of_memory();
+	return text;
 }
 
 noreturn void bad_input(const struct machine *m, int line, const char *format,
@@ -84,10 +112,8 @@ struct function *machine_add(struct machine *m, struct pci_p2pdma_address a)
 	*f = (struct function){
 		.address = a, .parent = NONE, .physfn = NONE, .numa = NONE,
 		.group = NONE, .translated = NONE, .conventional = NONE,
-		.config = calloc(1, CONFIG_SIZE),
+		.config = zeroed(1, CONFIG_SIZE),
 	};
-	if (!f->config)
-		errx(EXIT_OTHER, "out of memory");
 	return f;
 }
 
@@ -109,6 +135,13 @@ bool same_address(const struct pci_p2pdma_address *a,
 	return !compare_addresses(a, b);
 }
 
+bool same_device(const struct function *a, const struct function *b)
+{
+	return a->address.domain == b->address.domain &&
+	       a->address.bus == b->address.bus &&
+	       a->address.devfn >> 3 == b->address.devfn >> 3;
+}
+
 const char *address_text(const struct pci_p2pdma_address *a)
 {
 	static char text[8][24];
@@ -120,31 +153,37 @@ const char *address_text(const struct pci_p2pdma_address *a)
 	return text[turn];
 }
 
+const char *address_of(const struct machine *m, int i)
+{
+	return i == NONE ? NULL : address_text(&m->fn[i].address);
+}
+
 /* 1 to @digits hexadecimal digits, and then @end */
 static bool parse_part(const char **text, int digits, char end,
 		       unsigned int *value)
 {
-	static const char all[] = "0123456789abcdef0123456789ABCDEF";
-	const char *digit;
-	int i;
-
-	*value = 0;
-	for (i = 0; i < digits && **text; i++, (*text)++) {
-		digit = strchr(all, **text);
-		if (!digit)
-			break;
-		*value = *value << 4 | ((digit - all) & 15);
-	}
-	if (!i || **text != end)
+	if (!parse_hex(text, digits, value) || **text != end)
 		return false;
 	if (end)
 		(*text)++;
 	return true;
 }
 
+/* "01.0", and then @end */
+static bool parse_devfn(const char **text, char end, unsigned int *devfn)
+{
+	unsigned int dev, func;
+
+	if (!parse_part(text, 2, '.', &dev) ||
+	    !parse_part(text, 1, end, &func) || dev > 31 || func > 7)
+		return false;
+	*devfn = dev << 3 | func;
+	return true;
+}
+
 bool parse_address(const char *text, struct pci_p2pdma_address *a)
 {
-	unsigned int domain, bus, dev, func;
+	unsigned int domain, bus, devfn;
 	const char *s = text;
 
 	if (!parse_part(&s, 8, ':', &domain))
@@ -153,11 +192,10 @@ bool parse_address(const char *text, struct pci_p2pdma_address *a)
 		domain = 0;
 		s = text;
 	}
-	if (!parse_part(&s, 2, ':', &bus) || !parse_part(&s, 2, '.', &dev) ||
-	    !parse_part(&s, 1, '\0', &func) || dev > 31 || func > 7)
+	if (!parse_part(&s, 2, ':', &bus) || !parse_devfn(&s, '\0', &devfn))
 		return false;
 	*a = (struct pci_p2pdma_address){
-		.domain = domain, .bus = bus, .devfn = dev << 3 | func
+		.domain = domain, .bus = bus, .devfn = devfn
 	};
 	return true;
 }
@@ -216,7 +254,8 @@ static void check_twins(const struct machine *m)
 static void claim_buses(const struct machine *m, int i, int claims[256])
 {
 	const struct function *f = &m->fn[i];
-	unsigned int first = secondary_bus(f), last = subordinate_bus(f), bus;
+	unsigned int first = secondary_bus(f), bus;
+	unsigned int last = config_byte(f, PCI_SUBORDINATE_BUS);
 
 	if (!first)
 		return;
@@ -280,8 +319,23 @@ static void find_virtual(struct machine *m, int i)
 		if (vf == NONE || vf == i)
 			continue;
 		m->fn[vf].physfn = i;
-		m->fn[vf].parent = m->fn[i].parent;
 	}
+}
+
+/* Neither a bridge nor a virtual function has or is a virtual function. */
+static void place_virtual(const struct machine *m, int i)
+{
+	struct function *f = &m->fn[i];
+	const struct function *physfn;
+
+	if (f->physfn == NONE)
+		return;
+	physfn = &m->fn[f->physfn];
+	if (is_bridge(f) || is_bridge(physfn) || physfn->physfn != NONE)
+		bad_input(m, f->line, "%s can't be a virtual function of %s",
+			  address_text(&f->address),
+			  address_text(&physfn->address));
+	f->parent = physfn->parent;
 }
 
 /* Bus numbers grow downwards, so what a source says is all that can go wrong. */
@@ -349,6 +403,8 @@ void machine_finish(struct machine *m)
 		find_above(m, i);
 	for (i = 0; i < m->nr; i++)
 		find_virtual(m, i);
+	for (i = 0; i < m->nr; i++)
+		place_virtual(m, i);
 	for (i = 0; i < m->nr; i++) {
 		check_place(m, i);
 		m->fn[i].depth = find_depth(m, i);
@@ -393,30 +449,60 @@ static int find_below(const struct machine *m, int parent, unsigned int devfn)
 	return NONE;
 }
 
+/* The address that a path begins with; @steps: what follows its '/', or NULL */
+static bool begin_path(const char *text, struct pci_p2pdma_address *a,
+		       const char **steps)
+{
+	const char *slash = strchr(text, '/');
+	size_t length = slash ? (size_t)(slash - text) : strlen(text);
+	char *first = format_text("%.*s", (int)length, text);
+	bool valid = parse_address(first, a);
+
+	free(first);
+	*steps = slash ? slash + 1 : NULL;
+	return valid;
+}
+
+/* The next step of a path, and what follows that */
+static bool next_step(const char **steps, unsigned int *devfn)
+{
+	bool is_last = !strchr(*steps, '/');
+
+	if (!parse_devfn(steps, is_last ? '\0' : '/', devfn))
+		return false;
+	if (is_last)
+		*steps = NULL;
+	return true;
+}
+
+bool is_path(const char *text)
+{
+	struct pci_p2pdma_address a;
+	unsigned int devfn;
+	const char *steps;
+
+	if (!begin_path(text, &a, &steps))
+		return false;
+	while (steps)
+		if (!next_step(&steps, &devfn))
+			return false;
+	return true;
+}
+
 int find_path(const struct machine *m, const char *text)
 {
 	struct pci_p2pdma_address a;
-	unsigned int dev, func;
-	const char *s = strchr(text, '/');
-	char *first;
-	bool valid;
+	unsigned int devfn;
+	const char *steps;
 	int at;
 
-	first = s ? strndup(text, s - text) : strdup(text);
-	if (!first)
-		errx(EXIT_OTHER, "out of memory");
-	valid = parse_address(first, &a);
-	free(first);
-	at = valid ? machine_find(m, &a) : NONE;
-	while (s && at != NONE) {
-		const char *end = strchr(++s, '/');
-
-		if (!parse_part(&s, 2, '.', &dev) ||
-		    !parse_part(&s, 1, end ? '/' : '\0', &func) || dev > 31 ||
-		    func > 7)
+	if (!begin_path(text, &a, &steps))
+		return NONE;
+	at = machine_find(m, &a);
+	while (steps && at != NONE) {
+		if (!next_step(&steps, &devfn))
 			return NONE;
-		at = find_below(m, at, dev << 3 | func);
-		s = end;
+		at = find_below(m, at, devfn);
 	}
 	return at;
 }
@@ -428,7 +514,7 @@ char *path_text(const struct machine *m, int i)
 	char *text = malloc(size), *end = text + size - 1;
 
 	if (!text)
-		errx(EXIT_OTHER, "out of memory");
+		out_of_memory();
 	*end = '\0';
 	for (; f->parent != NONE; f = &m->fn[f->parent]) {
 		char part[8];

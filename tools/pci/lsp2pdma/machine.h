@@ -7,18 +7,20 @@
  *
  *   live.c            this machine: sysfs and libpci
  *   text.c            files: which kind, which function a line belongs to
- *   hex.c verbose.c dump.c   lines of lspci -xxxx, of lspci -vvv, our own ones
+ *   hex.c verbose.c dump.c   lines of lspci -xxxx, of lspci -vvv, of dumps
  *        |
  *   machine.c         functions, and where they are in the tree
- *   config.c          what registers say
+ *   config.c facts.c  what registers say, and what none says
  *   change.c          --set
  *        |
  *   rules.c           the kernel's own source files, compiled for user space
  *   ask.c             the answer for a pair: the kernel's, a dump's, or the rules'
  *        |
- *   matrix.c tree.c explain.c graph.c plan.c check.c   the commands
+ *   matrix.c tree.c explain.c graph.c plan.c plan_text.c check.c   the commands
  *   isolation.c       IOMMU groups
  *   ids.c print.c wrap.c   names of devices; JSON, colours, words; long lines
+ *        |
+ *   lsp2pdma.c        the command line
  *
  * What a function is made of is its config space, as far as it is known. A text
  * of lspci is read back into registers, so that all sources are judged alike.
@@ -36,6 +38,8 @@
 #define ARRAY_SIZE(a)	(sizeof(a) / sizeof(*(a)))
 #define NONE		(-1)
 #define CONFIG_SIZE	4096
+#define ACS_UNKNOWN	0xffff	/* ACS Control that isn't known */
+#define ACS_ENHANCED	0x1f80	/* ACS Control, r5.0 on: bits 12:7 */
 
 /* Exit statuses, for scripts */
 enum {
@@ -65,7 +69,7 @@ enum {
  * @known: number of bytes known, from the first one on: 0, 64, 256 or 4096
  * @driver: name or NULL
  * @title: what the source calls it, or NULL: the model's name
- * @names: what people call it ("nvme0", "mlx5_0 ens1f0"), or NULL
+ * @names: its names in user space ("nvme0", "mlx5_0 ens1f0"), or NULL
  * @numa: node, NONE if it isn't known
  * @group: IOMMU group, NONE if there is none or it isn't known
  * @translated: an IOMMU translates its DMA; NONE: as FACT_IOMMU says
@@ -105,7 +109,7 @@ struct function {
 /**
  * struct fact - something of a machine that no register tells
  * @value: 1: yes, 0: no
- * @source: where that is from; FACT_ASSUMED: nobody said, and 0 is careful
+ * @source: where that is from; FACT_ASSUMED: it isn't known, and 0 is careful
  */
 struct fact {
 	int value;
@@ -175,21 +179,30 @@ bool same_address(const struct pci_p2pdma_address *a,
 		  const struct pci_p2pdma_address *b);
 int compare_addresses(const struct pci_p2pdma_address *a,
 		      const struct pci_p2pdma_address *b);
+bool same_device(const struct function *a, const struct function *b);
 /* In one of several buffers that are used in turn */
 const char *address_text(const struct pci_p2pdma_address *a);
+/* Address of a function by its index, NULL for NONE */
+const char *address_of(const struct machine *m, int i);
 /* [domain:]bus:device.function and nothing after it */
 bool parse_address(const char *text, struct pci_p2pdma_address *a);
+/* An address or a path, whether there is such a function or not */
+bool is_path(const char *text);
 /* 0000:00:01.0/00.0/02.0 and nothing after it; index or NONE */
 int find_path(const struct machine *m, const char *text);
-/* The same the other way: as boot parameters take it; malloc()ed */
+/* The path of a function, as find_path() and boot parameters take it; malloc()ed */
 char *path_text(const struct machine *m, int i);
 /* Nearest bridge above, or at, both; NONE without */
 int common_above(const struct machine *m, int a, int b);
 /* The last function on the way up from @i that is below @common (NONE: on the root bus) */
 int side_below(const struct machine *m, int i, int common);
-/* Memory that can't be had ends the program. Sizes are in elements. */
+/* Memory that can't be had ends the program. */
+noreturn void out_of_memory(void);
+void *zeroed(size_t nr, size_t size);
+/* Room for one more element than @nr */
 void *grow(void *array, int nr, size_t size);
 char *copy_text(const char *text);
+char *format_text(const char *format, ...);
 /* "FILE: line N: ...", and EXIT_BAD_INPUT */
 noreturn void bad_input(const struct machine *m, int line, const char *format,
 			...);
@@ -199,6 +212,8 @@ unsigned int config_byte(const struct function *f, unsigned int pos);
 unsigned int config_word(const struct function *f, unsigned int pos);
 unsigned int config_long(const struct function *f, unsigned int pos);
 void config_set(struct function *f, unsigned int pos, int size, uint32_t value);
+/* What is beyond the first @known bytes isn't known any more */
+void config_forget(struct function *f, unsigned int known);
 unsigned int find_capability(const struct function *f, unsigned int id);
 unsigned int find_extended(const struct function *f, unsigned int id);
 /* Device/port type of the PCI Express capability, NONE without */
@@ -210,7 +225,6 @@ bool is_readable(const struct function *f);
 bool acs_words(const struct function *f, unsigned int *cap, unsigned int *ctrl);
 bool ats_enabled(const struct function *f);
 unsigned int secondary_bus(const struct function *f);
-unsigned int subordinate_bus(const struct function *f);
 /* Address of virtual function @n of @f; false: there is none */
 bool virtual_function(const struct function *f, unsigned int n,
 		      struct pci_p2pdma_address *a);
@@ -228,14 +242,17 @@ unsigned int payload_size(const struct function *f);
 /* Sources. They exit with a message where they can't. */
 void read_live(struct machine *m);			/* live.c */
 void read_file(struct machine *m, const char *path);	/* text.c; "-": standard input */
-/* hex.c: true: the line was one of bytes */
+/* hex.c */
+/* 1 to @digits hexadecimal digits; @text: what follows */
+bool parse_hex(const char **text, int digits, unsigned int *value);
+/* true: the line was one of bytes */
 bool read_hex_line(struct machine *m, struct function *f, const char *line,
 		   int number);
 /* verbose.c: a line below a function's title; state is kept between calls */
 void read_verbose_line(struct machine *m, struct function *f, const char *line,
 		       int number);
 void end_verbose(struct machine *m, struct function *f);
-/* dump.c: lines that only our dumps have */
+/* dump.c: lines that only dumps of this tool have */
 #define DUMP_HEADER	"lsp2pdma 3"
 void read_dump_line(struct machine *m, struct function *f, const char *line,
 		    int number);
@@ -245,18 +262,19 @@ int command_dump(struct machine *m);
 /* facts.c: "zen=yes" of --assume and dumps. Exits with @status if it can't be. */
 void set_fact(struct machine *m, const char *text, enum fact_source source);
 void set_allowed(struct machine *m, const char *text);
-/* One of these; false: it isn't valid, or the table is full */
+/* One host bridge; false: it isn't valid, or the table is full */
 bool add_allowed(struct machine *m, const char *text, size_t length);
+const char *allowed_text(const struct allowed *a);	/* "8086:29c0:w" */
 const char *fact_name(int fact);
 /* What was assumed for want of a word, in a sentence; "" if nothing */
-void print_assumed(const struct machine *m, FILE *to);
+void print_assumed(const struct machine *m);
 
 /* rules.c: the verdict of the kernel's source on this model */
 void rules_judge(struct machine *m, int provider, int client,
 		 struct pci_p2pdma_query *q);
 /* Something of the model has changed: judge it anew from registers */
 void rules_forget(struct machine *m);
-/* Functions of the pair that redirect and can be told not to; number */
+/* Functions of the pair whose redirection can be turned off; number */
 int rules_redirectors(struct machine *m, int provider, int client, int at[2]);
 /* The word the rules go by: ACS in effect with quirks, 0xffff unknown */
 unsigned int rules_acs(struct machine *m, int i);
@@ -268,6 +286,21 @@ const char *rules_reason(unsigned int reason);
 enum answer_source { FROM_KERNEL, FROM_DUMP, FROM_RULES };
 enum answer_source ask(struct machine *m, int provider, int client,
 		       struct pci_p2pdma_query *q);
+/* The order of recorded answers, for qsort() */
+int by_pair(const void *a, const void *b);
+/* The reason isn't one of the path: registers don't tell */
+bool is_known_to_kernel_only(const struct pci_p2pdma_query *q);
+
+/* What a client gets, from bad to good */
+enum grade {
+	GRADE_NOTHING,
+	GRADE_WRITES,
+	GRADE_HOST,
+	GRADE_BUS,
+	NR_GRADES,
+};
+
+enum grade grade_of(const struct pci_p2pdma_query *q);
 static inline bool is_reached(const struct pci_p2pdma_query *q)
 {
 	return q->type != PCI_P2PDMA_TYPE_NOT_SUPPORTED;
@@ -287,6 +320,8 @@ void ids_load(struct machine *m);
 const char *model_text(const struct machine *m, const struct function *f);
 /* "bridge", "drive", "NIC", "GPU", "host bridge", "device" */
 const char *kind_text(const struct function *f);
+/* @name is one of its names */
+bool has_name(const struct function *f, const char *name);
 /* Its first name, or its address */
 const char *short_name(const struct machine *m, int i);
 /* An address, a path or a name; exits with EXIT_NO_DEVICE or EXIT_USAGE */
@@ -312,10 +347,10 @@ void wrap_begin(void);
 void wrap_end(void);
 const char *colour(const char *name);	/* "" unless on a terminal: "good" "bad" "name" "off" */
 void print_json_text(const char *text);	/* quoted and escaped */
-const char *type_text(const struct pci_p2pdma_query *q);
+const char *grade_text(enum grade grade);	/* "bus-address" ... "not-supported" */
 const char *cell_text(const struct pci_p2pdma_query *q);	/* B4 H6 W6 self - */
-void print_json_pair(const struct machine *m, const struct pci_p2pdma_query *q,
-		     enum answer_source source);
+/* Members of an object, without its braces */
+void print_json_pair(const struct pci_p2pdma_query *q, enum answer_source source);
 void print_json_assumed(const struct machine *m);
 void print_acs_words(struct machine *m, int i);	/* "ACS SrcValid+ ReqRedir- ..." */
 void print_link(const struct link *link);		/* "16 GT/s x16" */

@@ -7,7 +7,6 @@
  * the terminal is cut into blocks of columns. Each pair is asked about once,
  * when it is printed, so nothing is kept but the two lists.
  */
-#include <err.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -159,8 +158,9 @@ static void print_json(struct matrix *x)
 	for (i = 0; i < x->nr_providers; i++) {
 		for (j = 0; j < x->nr_clients; j++) {
 			ask_pair(x, x->providers[i], x->clients[j], &q, &source);
-			printf("%s\n", comma);
-			print_json_pair(x->m, &q, source);
+			printf("%s\n{", comma);
+			print_json_pair(&q, source);
+			putchar('}');
 			comma = ",";
 		}
 	}
@@ -193,7 +193,7 @@ static void print_name_and_address(const struct matrix *x, int i)
 	if (x->name)
 		printf("%s%.*s%s%*s", colour("name"), length, name, colour("off"),
 		       x->name - length + 1, "");
-	printf("%-*s", x->address, address_text(&x->m->fn[i].address));
+	printf("%-*s", x->address, address_of(x->m, i));
 }
 
 static void print_providers(const struct matrix *x)
@@ -291,7 +291,7 @@ static void print_text(struct matrix *x)
 		printf("n0: NUMA node 0\n");
 	printf("%lu pairs, %lu reached\n", x->pairs, x->reached);
 	if (x->ruled)
-		print_assumed(x->m, stdout);
+		print_assumed(x->m);
 }
 
 static void print_none(void)
@@ -305,11 +305,11 @@ static void print_none(void)
 
 int command_matrix(struct machine *m)
 {
-	struct matrix x = { .m = m, .width = terminal_width() };
+	struct matrix x = {
+		.m = m, .width = terminal_width(),
+		.column = zeroed(m->nr, sizeof(int)),
+	};
 
-	x.column = calloc(m->nr + 1, sizeof(*x.column));
-	if (!x.column)
-		errx(EXIT_OTHER, "out of memory");
 	list_functions(&x);
 	measure_cells(&x);
 	measure_rows(&x);

@@ -3,7 +3,6 @@
  * lsp2pdma: JSON, colours and words
  *
  * Pieces of output that several commands have in common. They go to stdout.
- * Which of them make up a line is for the commands to say.
  */
 #include <limits.h>
 #include <stdlib.h>
@@ -16,10 +15,8 @@
 #include "machine.h"
 
 #define DEFAULT_WIDTH	80
-#define MIN_WIDTH	40	/* a narrower terminal isn't one */
+#define MIN_WIDTH	40	/* narrower ones count as unknown */
 #define BUFFER_SIZE	65536
-#define ACS_UNKNOWN	0xffff
-#define ACS_ENHANCED	0x1f80	/* r5.0 on: bits 12:7 */
 
 bool json;
 static bool colours;
@@ -119,8 +116,7 @@ void print_json_text(const char *text)
 	putchar('"');
 }
 
-void print_json_pair(const struct machine *m, const struct pci_p2pdma_query *q,
-		     enum answer_source source)
+void print_json_pair(const struct pci_p2pdma_query *q, enum answer_source source)
 {
 	static const char * const sources[] = {
 		[FROM_KERNEL] = "kernel",
@@ -128,16 +124,16 @@ void print_json_pair(const struct machine *m, const struct pci_p2pdma_query *q,
 		[FROM_RULES] = "rules",
 	};
 
-	printf("{\"provider\":\"%s\",\"client\":\"%s\",\"type\":\"%s\",\"distance\":",
+	printf("\"provider\":\"%s\",\"client\":\"%s\",\"type\":\"%s\",\"distance\":",
 	       address_text(&q->provider), address_text(&q->client),
-	       type_text(q));
+	       grade_text(grade_of(q)));
 	if (is_reached(q))
 		printf("%u", q->distance);
 	else
 		printf("null");
 	printf(",\"reason\":");
 	print_json_text(rules_reason(q->reason));
-	printf(",\"at\":\"%s\",\"source\":\"%s\"}", address_text(&q->at),
+	printf(",\"at\":\"%s\",\"source\":\"%s\"", address_text(&q->at),
 	       sources[source]);
 }
 
@@ -158,33 +154,31 @@ void print_json_assumed(const struct machine *m)
 
 /* Answers */
 
-const char *type_text(const struct pci_p2pdma_query *q)
+const char *grade_text(enum grade grade)
 {
-	switch (q->type) {
-	case PCI_P2PDMA_TYPE_BUS_ADDR:
-		return "bus-address";
-	case PCI_P2PDMA_TYPE_THRU_HOST:
-		return q->reason == PCI_P2PDMA_REASON_WRITES_ONLY ?
-		       "through-host-writes-only" : "through-host";
-	default:
-		return "not-supported";
-	}
+	static const char * const texts[NR_GRADES] = {
+		[GRADE_NOTHING] = "not-supported",
+		[GRADE_WRITES] = "through-host-writes-only",
+		[GRADE_HOST] = "through-host",
+		[GRADE_BUS] = "bus-address",
+	};
+
+	return texts[grade];
 }
 
 /* No more than four characters: a distance of a damaged dump can be any. */
 const char *cell_text(const struct pci_p2pdma_query *q)
 {
+	static const char letters[NR_GRADES] = {
+		[GRADE_WRITES] = 'W', [GRADE_HOST] = 'H', [GRADE_BUS] = 'B',
+	};
 	static char text[16];
-	char letter = 'H';
+	char letter = letters[grade_of(q)];
 
-	if (!is_reached(q))
+	if (!letter)
 		return "-";
 	if (q->reason == PCI_P2PDMA_REASON_SAME_FUNCTION)
 		return "self";
-	if (q->type == PCI_P2PDMA_TYPE_BUS_ADDR)
-		letter = 'B';
-	else if (q->reason == PCI_P2PDMA_REASON_WRITES_ONLY)
-		letter = 'W';
 	if (q->distance > 999)
 		snprintf(text, sizeof(text), "%c>1k", letter);
 	else

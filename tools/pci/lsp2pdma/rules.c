@@ -13,7 +13,6 @@
 /* pci_dev_specific_acs_enabled() and its table, cut out of quirks.c */
 #include "quirks.inc"
 
-#include <err.h>
 #include <stdlib.h>
 
 #undef ARRAY_SIZE
@@ -163,7 +162,7 @@ static struct pci_host_bridge *find_host(struct machine *m, int i)
 	return m->rules->dev[i].bus->host;
 }
 
-/* What the word says of a function whose registers nobody could read */
+/* What the word says of a function whose registers couldn't be read */
 static void shadow(struct machine *m, int i)
 {
 	struct pci_dev *dev = &m->rules->dev[i];
@@ -179,12 +178,10 @@ static void shadow(struct machine *m, int i)
 
 static int *by_depth(const struct machine *m)
 {
-	int *order = malloc(sizeof(*order) * m->nr), *start;
+	int *order = zeroed(m->nr, sizeof(*order));
+	int *start = zeroed(m->nr + 2, sizeof(*start));
 	int i;
 
-	start = calloc(m->nr + 2, sizeof(*start));
-	if (!order || !start)
-		errx(EXIT_OTHER, "out of memory");
 	for (i = 0; i < m->nr; i++)
 		start[m->fn[i].depth + 1]++;
 	for (i = 0; i < m->nr; i++)
@@ -193,15 +190,6 @@ static int *by_depth(const struct machine *m)
 		order[start[m->fn[i].depth]++] = i;
 	free(start);
 	return order;
-}
-
-static void *zeroed(size_t nr, size_t size)
-{
-	void *memory = calloc(nr ? nr : 1, size);
-
-	if (!memory)
-		errx(EXIT_OTHER, "out of memory");
-	return memory;
 }
 
 static void build(struct machine *m)

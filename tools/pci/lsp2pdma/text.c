@@ -3,8 +3,8 @@
  * lsp2pdma: files, as a machine
  *
  * Which kind a file is, and which function each line belongs to. Texts of lspci
- * with any of -n, -nn, -x to -xxxx, -v to -vvv, -D, -P and -PP are read, and our
- * own dumps. What lines below a title say is read by hex.c, verbose.c, dump.c.
+ * with any of -n, -nn, -x to -xxxx, -v to -vvv, -D, -P and -PP are read, and
+ * dumps of this tool. What lines below a title say is read by hex.c, verbose.c, dump.c.
  *
  * Invariant: what isn't in the file, or may have been cut off, is unknown. lspci
  * ends a function's text by an empty line.
@@ -37,12 +37,12 @@ struct bridge_bus {
 };
 
 /**
- * struct reader - where in a file we are
+ * struct reader - where in a file the reader is
  * @m: what is filled
  * @file: what is read
  * @number: of the line
  * @at: function that lines belong to, NONE between functions
- * @is_dump: one of ours
+ * @is_dump: it is a dump of this tool
  * @has_hex: bytes of the function were seen
  * @has_text: lines of lspci -v were seen
  * @cut_off: the last line has no end
@@ -168,21 +168,30 @@ static const struct bridge_bus *find_bus(const struct reader *r,
 	return NULL;
 }
 
+/* Functions aren't sorted yet. Bridges are often read just before. */
+static struct function *find_function(const struct reader *r,
+				      const struct pci_p2pdma_address *a)
+{
+	int i;
+
+	for (i = r->m->nr - 1; i >= 0; i--)
+		if (same_address(&r->m->fn[i].address, a))
+			return &r->m->fn[i];
+	return NULL;
+}
+
 /* The short form of a path tells no buses; the bridge's own lines came before. */
 static unsigned int bus_below(struct reader *r,
 			      const struct pci_p2pdma_address *bridge)
 {
 	const struct bridge_bus *known = find_bus(r, bridge);
-	int i;
+	const struct function *f;
 
 	if (known)
 		return known->secondary;
-	for (i = r->m->nr - 1; i >= 0; i--) {
-		const struct function *f = &r->m->fn[i];
-
-		if (same_address(&f->address, bridge) && f->config[PCI_SECONDARY_BUS])
-			return f->config[PCI_SECONDARY_BUS];
-	}
+	f = find_function(r, bridge);
+	if (f && f->config[PCI_SECONDARY_BUS])
+		return f->config[PCI_SECONDARY_BUS];
 	bad_input(r->m, r->number,
 		  "the bus below %s isn't known: wanted: lspci -PP, or -v and more",
 		  address_text(bridge));
@@ -301,19 +310,15 @@ static unsigned int class_by_name(const char *name)
 }
 
 /* Four hexadecimal digits, and then @end */
-static bool parse_four(const char *s, const char *end, unsigned int *value)
+static bool parse_four(const char *text, const char *end, unsigned int *value)
 {
-	char digits[5] = "";
-	int i;
+	const char *s = text;
+	unsigned int number;
 
-	for (i = 0; i < 4; i++) {
-		if (!isxdigit((unsigned char)s[i]))
-			return false;
-		digits[i] = s[i];
-	}
-	if (strncmp(s + 4, end, strlen(end)))
+	parse_hex(&s, 4, &number);
+	if (s != text + 4 || strncmp(s, end, strlen(end)))
 		return false;
-	*value = strtoul(digits, NULL, 16);
+	*value = number;
 	return true;
 }
 
@@ -366,16 +371,6 @@ static bool parse_numbers(struct function *f, const char *s, const char *end)
 	       parse_four(s + 5, end, &f->device);
 }
 
-static void set_title(struct function *f, const char *text)
-{
-	char *s;
-
-	f->title = copy_text(text);
-	for (s = f->title; *s; s++)
-		if (iscntrl((unsigned char)*s))
-			*s = '?';
-}
-
 /*
  * "[8086:1234]" at the end, or "8086:1234", "Device 8086:1234" and no name;
  * false: no numbers
@@ -389,7 +384,7 @@ static bool parse_model(struct function *f, char *text)
 	    !strncmp(text + length - 12, " [", 2)) {
 		text[length - 12] = '\0';
 		if (strcmp(text, "Device"))
-			set_title(f, text);
+			f->title = copy_text(text);
 		return true;
 	}
 	if (!strncmp(s, "Device ", 7))
@@ -398,7 +393,7 @@ static bool parse_model(struct function *f, char *text)
 		return true;
 	f->vendor = 0;
 	f->device = 0;
-	set_title(f, text);
+	f->title = copy_text(text);
 	return false;
 }
 
@@ -438,7 +433,7 @@ static void end_hex(struct reader *r, struct function *f)
 		f->class = class;
 	else
 		f->known = 0;
-	memset(f->config + f->known, 0, CONFIG_SIZE - f->known);
+	config_forget(f, f->known);
 	if (!f->known || vendor == 0xffff)
 		return;
 	f->vendor = vendor;
@@ -455,10 +450,8 @@ static void end_text(struct reader *r, struct function *f, bool ended)
 		r->nr_unended++;
 	if (!f->vendor)
 		r->nr_unnumbered++;
-	if ((!ended || !f->vendor) && f->known > 64) {
-		f->known = 64;
-		memset(f->config + 64, 0, CONFIG_SIZE - 64);
-	}
+	if (!ended || !f->vendor)
+		config_forget(f, 64);
 }
 
 static void end_function(struct reader *r, bool ended)
@@ -467,7 +460,7 @@ static void end_function(struct reader *r, bool ended)
 
 	if (!f || r->is_dump)
 		return;
-	/* Bytes win: with them, f->known isn't 0 here. */
+	/* Bytes take precedence: f->known isn't 0 with them. */
 	end_verbose(r->m, f);
 	if (r->has_hex)
 		end_hex(r, f);
@@ -491,7 +484,7 @@ static void begin_function(struct reader *r, char *line, size_t length)
 	r->has_text = false;
 }
 
-/* What isn't ours */
+/* What can't be read */
 
 static bool is_tree(const char *line)
 {
@@ -547,7 +540,7 @@ static void read_lspci_line(struct reader *r, char *line)
 	}
 }
 
-/* read_dump_line() has the last word on functions, too. */
+/* An empty line ends a function, which read_dump_line() checks. */
 static void read_own_line(struct reader *r, char *line)
 {
 	size_t length = path_length(line);
@@ -605,17 +598,6 @@ static void find_last_buses(struct reader *r)
 	}
 }
 
-static struct function *find_bridge(struct reader *r, const struct bridge_bus *b)
-{
-	int i;
-
-	for (i = 0; i < r->m->nr; i++)
-		if (same_address(&r->m->fn[i].address, &b->bridge))
-			return &r->m->fn[i];
-	bad_input(r->m, b->line, "the bridge %s of this path is missing",
-		  address_text(&b->bridge));
-}
-
 static void make_bridge(struct function *f, const struct bridge_bus *b)
 {
 	if (f->known < 64)
@@ -629,7 +611,7 @@ static void make_bridge(struct function *f, const struct bridge_bus *b)
 	config_set(f, PCI_SUBORDINATE_BUS, 1, b->last);
 }
 
-/* Paths stand in for bus numbers that weren't printed. */
+/* Paths tell bus numbers that weren't printed. */
 static void set_buses(struct reader *r)
 {
 	int i;
@@ -637,8 +619,12 @@ static void set_buses(struct reader *r)
 	find_last_buses(r);
 	for (i = 0; i < r->nr_buses; i++) {
 		const struct bridge_bus *b = &r->bus[i];
-		struct function *f = find_bridge(r, b);
+		struct function *f = find_function(r, &b->bridge);
 
+		if (!f)
+			bad_input(r->m, b->line,
+				  "the bridge %s of this path is missing",
+				  address_text(&b->bridge));
 		if (!f->config[PCI_HEADER_TYPE])
 			make_bridge(f, b);
 		/* Virtual functions may be on further buses of the bridge. */
@@ -666,13 +652,7 @@ static void check_bridges(const struct reader *r)
 	}
 }
 
-static void forget_registers(struct function *f)
-{
-	f->known = f->known < 64 ? f->known : 64;
-	memset(f->config + f->known, 0, CONFIG_SIZE - f->known);
-}
-
-/* The text doesn't tell whether a function has others beside it, but they do. */
+/* A text has no such bit, which IOMMU groups go by: neighbours tell it. */
 static void mark_multi_functions(struct machine *m)
 {
 	int i;
@@ -680,10 +660,7 @@ static void mark_multi_functions(struct machine *m)
 	for (i = 1; i < m->nr; i++) {
 		struct function *f = &m->fn[i - 1], *g = &m->fn[i];
 
-		if (f->address.domain != g->address.domain ||
-		    f->address.bus != g->address.bus ||
-		    f->physfn != NONE || g->physfn != NONE ||
-		    (f->address.devfn ^ g->address.devfn) >> 3)
+		if (!same_device(f, g) || f->physfn != NONE || g->physfn != NONE)
 			continue;
 		if (f->known)
 			f->config[PCI_HEADER_TYPE] |= 0x80;
@@ -730,7 +707,7 @@ static void forget_virtual(struct machine *m)
 		    (m->text && pcie_type(f) == PCI_EXP_TYPE_ENDPOINT &&
 		     !(config_word(f, PCI_COMMAND) & PCI_COMMAND_MEMORY) &&
 		     may_be_virtual(m, f)))
-			forget_registers(f);
+			config_forget(f, 64);
 	}
 }
 

@@ -6,15 +6,12 @@
  * can be as deep as its file says, so the walk is a loop over links between
  * functions and doesn't recurse.
  */
-#include <err.h>
 #include <stdlib.h>
 #include <string.h>
 
 #include <pci/pci.h>
 
 #include "machine.h"
-
-#define ACS_UNKNOWN	0xffff
 
 /**
  * struct tree - the order of a machine's functions
@@ -35,15 +32,6 @@ struct tree {
 	int nr;
 	bool *shown;
 };
-
-static void *allocate(int nr, size_t size)
-{
-	void *array = calloc(nr + 1, size);
-
-	if (!array)
-		errx(EXIT_OTHER, "out of memory");
-	return array;
-}
 
 /* The order */
 
@@ -218,8 +206,7 @@ static void print_function(struct machine *m, int i)
 		printf(" %s", f->names);
 	printf("%s %s, %s", colour("off"), model_text(m, f), port_text(f));
 	if (f->physfn != NONE)
-		printf(", virtual function of %s",
-		       address_text(&m->fn[f->physfn].address));
+		printf(", virtual function of %s", address_of(m, f->physfn));
 	print_tree_link(f);
 	print_place(f);
 	if (has_acs(m, i)) {
@@ -279,8 +266,7 @@ static void print_json_identity(const struct machine *m,
 				const struct function *f)
 {
 	printf("{\"address\":\"%s\",\"parent\":", address_text(&f->address));
-	print_json_text(f->parent == NONE ? NULL :
-			address_text(&m->fn[f->parent].address));
+	print_json_text(address_of(m, f->parent));
 	printf(",\"vendor\":\"%04x\",\"device\":\"%04x\",\"class\":\"%04x\"",
 	       f->vendor, f->device, f->class);
 	printf(",\"kind\":\"%s\",\"model\":", kind_text(f));
@@ -351,10 +337,10 @@ int command_tree(struct machine *m)
 {
 	struct tree t = { .m = m };
 
-	t.child = allocate(m->nr, sizeof(*t.child));
-	t.sibling = allocate(m->nr, sizeof(*t.sibling));
-	t.order = allocate(m->nr, sizeof(*t.order));
-	t.shown = allocate(m->nr, sizeof(*t.shown));
+	t.child = zeroed(m->nr, sizeof(*t.child));
+	t.sibling = zeroed(m->nr, sizeof(*t.sibling));
+	t.order = zeroed(m->nr, sizeof(*t.order));
+	t.shown = zeroed(m->nr, sizeof(*t.shown));
 	link_functions(&t);
 	walk(&t);
 	choose(&t);

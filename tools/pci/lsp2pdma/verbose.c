@@ -562,7 +562,7 @@ static enum section section_of(const char *text)
 }
 
 /* A line that begins with "Name:"; AtomicOpsCtl is among others' flags. */
-static bool has_name(const char *text)
+static bool begins_register(const char *text)
 {
 	size_t length = strcspn(text, ": \t");
 
@@ -571,7 +571,7 @@ static bool has_name(const char *text)
 
 static void read_express(const char *text)
 {
-	if (has_name(text))
+	if (begins_register(text))
 		now.section = section_of(text);
 	read_section(text);
 	if (after(text, "LnkCap:"))

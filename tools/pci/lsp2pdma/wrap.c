@@ -5,7 +5,6 @@
  * What is printed between wrap_begin() and wrap_end() is cut at the terminal's
  * width, and goes on further to the right. Programs and files get whole lines.
  */
-#include <err.h>
 #include <stdlib.h>
 #include <string.h>
 #include <unistd.h>
@@ -86,7 +85,7 @@ void wrap_begin(void)
 	wrap.out = stdout;
 	stdout = open_memstream(&wrap.text, &wrap.size);
 	if (!stdout)
-		errx(EXIT_OTHER, "out of memory");
+		out_of_memory();
 }
 
 void wrap_end(void)
@@ -96,7 +95,7 @@ void wrap_end(void)
 	if (!wrap.out)
 		return;
 	if (fclose(stdout))
-		errx(EXIT_OTHER, "out of memory");
+		out_of_memory();
 	stdout = wrap.out;
 	wrap.out = NULL;
 	rest = wrap.text;

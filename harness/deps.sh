@@ -62,13 +62,14 @@ install_missing()
 		--no-install-recommends "$@"
 }
 
-# foreign_packages PACKAGE...: with the libraries that they depend on
+# foreign_packages PACKAGE...: with the libraries that they depend on, less what is
+# for compilers, which have their own
 foreign_packages()
 {
 	printf "%s:$arch_debian\n" "$@"
 	apt-cache depends --recurse --no-recommends --no-suggests --no-conflicts \
 		--no-breaks --no-replaces --no-enhances "${@/%/:$arch_debian}" |
-		grep -E "^(lib|zlib).*:$arch_debian\$"
+		grep -E "^(lib|zlib).*:$arch_debian\$" | grep -v -e '-dev:'
 }
 
 # They are as new as the package lists.

@@ -27,8 +27,8 @@ libraries_of()
 		ldd "$1" 2>/dev/null | grep -o '/[^ )]*'
 		return
 	fi
-	"${arch_cross}readelf" -ld "$1" |
-		sed -n 's/.*NEEDED.*\[\(.*\)\]/\1/p; s/.*interpreter: .*\/\(.*\)\]/\1/p' |
+	"${arch_cross}readelf" -l "$1" | sed -n 's/.*interpreter: \(.*\)\]/\1/p'
+	"${arch_cross}readelf" -d "$1" | sed -n 's/.*NEEDED.*\[\(.*\)\]/\1/p' |
 		while IFS= read -r name; do
 			find "$sysroot/lib" "$sysroot/usr/lib" -name "$name" -printf '%p\n' |
 				head -n 1 | sed "s|^$sysroot||"
@@ -94,6 +94,22 @@ fill_guest()
 	install_selftests
 }
 
+# The operator's tool, with the sysroot's libpci
+make_lsp2pdma()
+{
+	local cross=() libs
+
+	if [[ -n $sysroot ]]; then
+		libs=$(basename "$arch_cross" -)
+		cross=(
+			CC="ccache ${arch_cross}gcc"
+			LDFLAGS="-Wl,-rpath-link,$sysroot/usr/lib/$libs:$sysroot/lib/$libs"
+			PKG_CONFIG="env PKG_CONFIG_SYSROOT_DIR=$sysroot PKG_CONFIG_LIBDIR=$sysroot/usr/lib/$libs/pkgconfig pkg-config"
+		)
+	fi
+	make_tool "$out/lsp2pdma" "${cross[@]}"
+}
+
 fill_full()
 {
 	rm -f "$guest"/bin/{lspci,setpci}
@@ -101,7 +117,7 @@ fill_full()
 	add_program "$guest" setpci
 	add_program "$guest" nvme
 	add_program "$guest" rdma
-	make_tool "$out/lsp2pdma"
+	make_lsp2pdma
 	add_program "$guest" "$out/lsp2pdma/lsp2pdma"
 	make_tools fio fio
 	make_tools storage mdadm dmsetup mkfs.ext4 mkfs.xfs

@@ -94,7 +94,7 @@ root_above()
 path_of()
 {
 	readlink -f "/sys/bus/pci/devices/$1" |
-		sed 's|^/sys/devices/pci[^/]*/||; s|/[^/]*:|/|g'
+		sed 's|^/sys/devices/.*pci[0-9a-f]*:[0-9a-f]*/||; s|/[^/]*:|/|g'
 }
 
 # pci_with VENDOR DEVICE: PCI addresses of all such functions, in order

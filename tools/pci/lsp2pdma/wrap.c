@@ -70,8 +70,11 @@ static void print_wrapped(const char *line, int width)
 	room = width - indent;
 	printf("%*s", indent, "");
 	while ((cut = find_cut(line, room))) {
-		printf("%.*s\n%*s", (int)(cut - line), line, indent + CONTINUED,
-		       "");
+		int length = cut - line;
+
+		while (length && line[length - 1] == ' ')
+			length--;
+		printf("%.*s\n%*s", length, line, indent + CONTINUED, "");
 		line = cut + 1;
 		room = width - indent - CONTINUED;
 	}

@@ -56,9 +56,13 @@ typedef void p2pdma_members_fn(struct device *group,
  * Context: Any.
  * Return: @prot with that type.
  */
-#define pci_p2pdma_pgprot(prot)					\
-	(IS_ENABLED(CONFIG_ARM64) ? pgprot_writecombine(prot) :	\
-				    pgprot_noncached(prot))
+#define pci_p2pdma_pgprot(prot)	p2pdma_pgprot(prot)
+
+#ifdef CONFIG_ARM64
+#define p2pdma_pgprot		pgprot_writecombine
+#else
+#define p2pdma_pgprot		pgprot_noncached
+#endif
 
 #ifdef CONFIG_PCI_P2PDMA
 

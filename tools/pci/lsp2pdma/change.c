@@ -150,7 +150,9 @@ static void clear_acs(struct function *f, const char *value)
 {
 	unsigned int bits = parse_acs_names(value);
 
-	check_acs_bits(f, bits);
+	/* What is off already is off, but redirection may be hard-wired. */
+	check_acs_bits(f, bits & (acs_control(f) | PCI_ACS_CTRL_REQ_RED |
+				  PCI_ACS_CTRL_CMPLT_RED));
 	set_acs(f, acs_control(f) & ~bits);
 }
 

@@ -555,6 +555,7 @@ static void report(struct check *c, int count[NR_DIFFERENCES])
 		compare_all(c, count);
 		print_gone(c);
 		print_count(c, count);
+		print_assumed(c->m);
 		return;
 	}
 	printf("{\"differences\":[");
@@ -575,6 +576,9 @@ int command_check(struct machine *m, const char *path)
 	int count[NR_DIFFERENCES] = { 0 }, i;
 
 	read_wanted(&c, path);
+	/* A dump that was cut off to nothing must not pass for ever. */
+	if (!c.nr)
+		errx(EXIT_BAD_INPUT, "%s: there is no pair to check in it", path);
 	report(&c, count);
 	for (i = 0; i < c.nr_places; i++)
 		free(c.place[i].text);

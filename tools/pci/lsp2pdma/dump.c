@@ -35,11 +35,12 @@ struct reference {
 
 static struct {
 	int known;		/* of the function that lines are of, NONE before */
+	int bytes;		/* that are in the file, the others are 0 */
 	struct reference *reference;
 	int nr_references;
 	int *pair_line;
 	bool ended;
-} dump = { .known = NONE };
+} dump = { .known = NONE, .bytes = NONE };
 
 /* Reading */
 
@@ -108,6 +109,8 @@ static void read_property(struct machine *m, struct function *f, char *text,
 	*value++ = '\0';
 	if (!strcmp(text, "known"))
 		set_known(m, f, line, value);
+	else if (!strcmp(text, "bytes"))
+		dump.bytes = parse_number(m, line, value, CONFIG_SIZE);
 	else if (!strcmp(text, "driver"))
 		set_text(m, line, &f->driver, value);
 	else if (!strcmp(text, "names"))
@@ -142,10 +145,14 @@ static void end_dumped(struct machine *m, struct function *f, int line)
 		bad_input(m, f->line, "it isn't said how much is known");
 	if (f->known > (unsigned int)dump.known)
 		bad_input(m, line, "more bytes than are known");
+	if ((int)f->known != dump.bytes)
+		bad_input(m, line, "%d bytes should be there, and %u are",
+			  dump.bytes == NONE ? 0 : dump.bytes, f->known);
 	if (m->nr > 1 && compare_addresses(&f[-1].address, &f->address) >= 0)
 		bad_input(m, f->line, "functions are out of order, or twice there");
 	f->known = dump.known;
 	dump.known = NONE;
+	dump.bytes = NONE;
 }
 
 static void read_fact(struct machine *m, char *text, int line)
@@ -301,6 +308,7 @@ void check_dump_end(struct machine *m, int number)
 	free(dump.pair_line);
 	memset(&dump, 0, sizeof(dump));
 	dump.known = NONE;
+	dump.bytes = NONE;
 }
 
 /* Writing */
@@ -348,9 +356,19 @@ static void print_above(const struct machine *m, const struct function *f)
 		printf("\tphysfn=%s\n", address_of(m, f->physfn));
 }
 
+/* Up to the last that isn't 0, in rows; at least the header, which lspci -F wants */
+static unsigned int bytes_printed(const struct function *f)
+{
+	unsigned int end = f->known;
+
+	while (end > 64 && !f->config[end - 1])
+		end--;
+	return (end + 15) & ~15U;
+}
+
 static void print_properties(const struct machine *m, const struct function *f)
 {
-	printf("\tknown=%u\n", f->known);
+	printf("\tknown=%u\n\tbytes=%u\n", f->known, bytes_printed(f));
 	print_text("driver", f->driver);
 	print_text("names", f->names);
 	print_number("numa", f->numa);
@@ -365,14 +383,11 @@ static void print_properties(const struct machine *m, const struct function *f)
 	print_above(m, f);
 }
 
-/* At least the header, which lspci -F wants */
 static void print_bytes(const struct function *f)
 {
 	static const char digits[] = "0123456789abcdef";
-	unsigned int end = f->known, pos, i;
+	unsigned int end = bytes_printed(f), pos, i;
 
-	while (end > 64 && !f->config[end - 1])
-		end--;
 	for (pos = 0; pos < end; pos += 16) {
 		char line[3 * 16 + 1];
 

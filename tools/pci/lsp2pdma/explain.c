@@ -438,7 +438,8 @@ static const char * const hopeless[] = {
 	[PCI_P2PDMA_REASON_ACS_ENHANCED] = "no parameter turns this off",
 	[PCI_P2PDMA_REASON_MEM_ENCRYPT] =
 		"devices below one switch, or a host without memory\n"
-		"encryption (mem_encrypt=off), which gives its protection up",
+		"encryption (mem_encrypt=off), which gives its protection up. If there is none,\n"
+		"say so: --assume encrypted=no",
 	[PCI_P2PDMA_REASON_DMA_MASK] =
 		"a provider's BAR at addresses that the client can reach;\n"
 		"setup of the firmware may place it (\"above 4G decoding\")",
@@ -509,7 +510,7 @@ static void print_source(const struct machine *m, const struct answer *a)
 		break;
 	case FROM_RULES:
 		printf("source   the kernel's rules, on the registers of %s%s\n",
-		       m->source, m->changed ? ", as --set changes them" : "");
+		       m->source, m->changed ? ", with what the options say" : "");
 		return;
 	}
 	if (!a->has_registers)

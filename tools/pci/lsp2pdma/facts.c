@@ -126,6 +126,17 @@ void set_allowed(struct machine *m, const char *text)
 		errx(EXIT_USAGE, "no host bridge is named (VVVV:DDDD)");
 }
 
+/*
+ * The careful value of what isn't said: AMD processors that route may encrypt
+ * memory, too.
+ */
+int fact_value(const struct machine *m, int fact)
+{
+	if (fact == FACT_ENCRYPTED && m->fact[fact].source == FACT_ASSUMED)
+		return m->fact[FACT_ZEN].value;
+	return m->fact[fact].value;
+}
+
 void print_assumed(const struct machine *m)
 {
 	const char *before = "assumed: ";
@@ -136,11 +147,14 @@ void print_assumed(const struct machine *m)
 	for (i = 0; i < NR_FACTS; i++) {
 		if (m->fact[i].source != FACT_ASSUMED)
 			continue;
-		printf("%s%s=no", before, facts[i]);
+		printf("%s%s=%s", before, facts[i],
+		       fact_value(m, i) ? "yes" : "no");
 		before = ", ";
 	}
 	if (*before == ',')
 		printf(" (see --assume)\n");
+	if (m->of_lspci && !m->told_external)
+		printf("assumed: no port leads out of the machine (see --external)\n");
 	if (m->text)
-		printf("assumed: no enhanced ACS controls, which lspci's text doesn't show\n");
+		printf("assumed: what lspci's text doesn't show is off: enhanced ACS, 10-bit tags\n");
 }

@@ -227,29 +227,37 @@ static void read_functions(struct machine *m)
 
 /* Facts of the machine */
 
-/* AMD processors from family 0x17 on */
-static bool is_zen(void)
+static void set_read(struct machine *m, int fact, bool value)
+{
+	m->fact[fact] = (struct fact){ value, FACT_READ };
+}
+
+/*
+ * AMD processors route from family 0x17 on. With "sme" among its flags memory
+ * may be encrypted: the parameter decides, or the kernel's configuration.
+ */
+static void read_processor(struct machine *m)
 {
 	FILE *file = fopen("/proc/cpuinfo", "r");
-	bool amd = false;
+	bool amd = false, may_encrypt = false;
+	char *line = NULL;
+	size_t size = 0;
 	int family = 0;
-	char line[256];
 
-	if (!file)
-		return false;
-	while (fgets(line, sizeof(line), file) && line[0] != '\n') {
+	while (file && getline(&line, &size, file) > 1) {
 		if (!strncmp(line, "vendor_id", 9))
 			amd = strstr(line, "AuthenticAMD");
 		else if (!strncmp(line, "cpu family", 10))
 			family = atoi(line + strcspn(line, ":") + 1);
+		else if (!strncmp(line, "flags", 5))
+			may_encrypt = strstr(line, " sme ");
 	}
-	fclose(file);
-	return amd && family >= 0x17;
-}
-
-static void set_read(struct machine *m, int fact, bool value)
-{
-	m->fact[fact] = (struct fact){ value, FACT_READ };
+	free(line);
+	if (file)
+		fclose(file);
+	set_read(m, FACT_ZEN, amd && family >= 0x17);
+	if (!may_encrypt)
+		set_read(m, FACT_ENCRYPTED, false);
 }
 
 /* As the kernel takes pci=p2pdma_allow_host=: what is wrong is left out. */
@@ -265,7 +273,6 @@ static void read_hosts(struct machine *m, const char *value)
 	}
 }
 
-/* Host memory encryption sets a bit only where the parameter asks for it. */
 static void read_parameters(struct machine *m)
 {
 	static const char option[] = "p2pdma_allow_host=";
@@ -274,8 +281,8 @@ static void read_parameters(struct machine *m)
 	if (!read_line(line, sizeof(line), "/proc/cmdline"))
 		return;
 	while ((word = strsep(&rest, " "))) {
-		if (!strcmp(word, "mem_encrypt=on"))
-			set_read(m, FACT_ENCRYPTED, true);
+		if (!strncmp(word, "mem_encrypt=", 12))
+			set_read(m, FACT_ENCRYPTED, strcmp(word + 12, "off"));
 		word += *word == '"';
 		word[strcspn(word, "\"")] = '\0';
 		if (!strncmp(word, "pci=", 4) && strstr(word, option))
@@ -285,9 +292,8 @@ static void read_parameters(struct machine *m)
 
 void read_live(struct machine *m)
 {
-	set_read(m, FACT_ZEN, is_zen());
+	read_processor(m);
 	set_read(m, FACT_IOMMU, false);
-	set_read(m, FACT_ENCRYPTED, false);
 	set_read(m, FACT_CONVENTIONAL, false);
 	read_functions(m);
 	if (!m->nr)

@@ -144,6 +144,8 @@ struct allowed {
  * @pair: answers that a dump holds, in the order of provider and client
  * @nr_pairs: their number
  * @changed: --set has changed it: recorded and the kernel's answers are void
+ * @of_lspci: read from a file of lspci
+ * @told_external: ports that lead out are named by options
  * @text: read from a text of lspci -v, which doesn't show all registers
  * @rules: private to rules.c
  */
@@ -158,6 +160,8 @@ struct machine {
 	struct pci_p2pdma_query *pair;
 	int nr_pairs;
 	bool changed;
+	bool of_lspci;
+	bool told_external;
 	bool text;
 	struct rules *rules;
 };
@@ -266,6 +270,7 @@ void set_allowed(struct machine *m, const char *text);
 bool add_allowed(struct machine *m, const char *text, size_t length);
 const char *allowed_text(const struct allowed *a);	/* "8086:29c0:w" */
 const char *fact_name(int fact);
+int fact_value(const struct machine *m, int fact);
 /* What was assumed for want of a word, in a sentence; "" if nothing */
 void print_assumed(const struct machine *m);
 

@@ -149,6 +149,12 @@ void print_json_assumed(const struct machine *m)
 		printf("%s\"%s\"", comma, fact_name(i));
 		comma = ",";
 	}
+	if (m->of_lspci && !m->told_external) {
+		printf("%s\"external\"", comma);
+		comma = ",";
+	}
+	if (m->text)
+		printf("%s\"text\"", comma);
 	putchar(']');
 }
 

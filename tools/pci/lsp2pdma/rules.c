@@ -94,7 +94,8 @@ static void fill_dev(struct machine *m, int i)
 	dev->acs_cap = find_extended(f, PCI_EXT_CAP_ID_ACS);
 	/* What can't be seen may be on: translated requests are redirected. */
 	dev->ats_enabled = ats_enabled(f) ||
-			   (dev->pcie_cap && f->known < CONFIG_SIZE);
+			   (f->known < CONFIG_SIZE &&
+			    (dev->pcie_cap || !is_readable(f)));
 	dev->dev.dma_iommu = f->translated == NONE ? m->fact[FACT_IOMMU].value :
 						     f->translated;
 }
@@ -126,6 +127,19 @@ static u64 allowed_for(const struct machine *m, u32 id)
 	return routes;
 }
 
+/*
+ * Bridges may be missing from a file: an endpoint doesn't tell that its bus is a
+ * root bus.
+ */
+static bool is_of_root_complex(const struct machine *m, const struct function *f)
+{
+	int type = pcie_type(f);
+
+	return !m->of_lspci || f->class == PCI_CLASS_BRIDGE_HOST ||
+	       type == PCI_EXP_TYPE_ROOT_PORT || type == PCI_EXP_TYPE_RC_END ||
+	       type == PCI_EXP_TYPE_RC_EC;
+}
+
 static void add_to_host(struct machine *m, int i)
 {
 	const struct function *f = &m->fn[i];
@@ -137,7 +151,13 @@ static void add_to_host(struct machine *m, int i)
 		host |= P2PDMA_HOST_CONVENTIONAL;
 	dev->bus->host->p2pdma =
 		p2pdma_host_add(host, dev, allowed_for(m, p2pdma_id(dev)),
-				m->fact[FACT_ZEN].value);
+				m->fact[FACT_ZEN].value &&
+				is_of_root_complex(m, f));
+	/* A bridge whose registers aren't known may be a root port. */
+	if (is_bridge(f) && !is_readable(f)) {
+		dev->bus->host->p2pdma |= P2PDMA_HOST_PCIE;
+		dev->bus->host->p2pdma &= ~P2PDMA_HOST_CONVENTIONAL;
+	}
 }
 
 /*
@@ -226,7 +246,7 @@ static struct rules *rules_of(struct machine *m)
 {
 	if (!m->rules)
 		build(m);
-	rules_encrypted = m->fact[FACT_ENCRYPTED].value;
+	rules_encrypted = fact_value(m, FACT_ENCRYPTED);
 	return m->rules;
 }
 

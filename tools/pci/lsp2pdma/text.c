@@ -682,11 +682,20 @@ static bool may_be_virtual(const struct machine *m, const struct function *f)
 
 	for (g = m->fn; g < m->fn + m->nr; g++)
 		if (g != f && (!g->vendor || g->vendor == f->vendor) &&
-		    g->class == f->class &&
 		    g->address.domain == f->address.domain &&
 		    may_be_physical(g))
 			return true;
 	return false;
+}
+
+/* On a link there is a function 0, unless it was left out of the file. */
+static bool lacks_first(const struct machine *m, const struct function *f)
+{
+	struct pci_p2pdma_address a = f->address;
+
+	a.devfn = 0;
+	return f->parent != NONE && is_downstream_port(&m->fn[f->parent]) &&
+	       machine_find(m, &a) == NONE;
 }
 
 /*
@@ -706,7 +715,7 @@ static void forget_virtual(struct machine *m)
 		if (config_word(f, PCI_VENDOR_ID) == 0xffff ||
 		    (m->text && pcie_type(f) == PCI_EXP_TYPE_ENDPOINT &&
 		     !(config_word(f, PCI_COMMAND) & PCI_COMMAND_MEMORY) &&
-		     may_be_virtual(m, f)))
+		     (may_be_virtual(m, f) || lacks_first(m, f))))
 			config_forget(f, 64);
 	}
 }
@@ -728,6 +737,7 @@ static void finish_lspci(struct reader *r)
 {
 	if (!r->m->nr)
 		bad_input(r->m, r->number, "there is no function of lspci in it");
+	r->m->of_lspci = true;
 	set_buses(r);
 	check_bridges(r);
 	machine_finish(r->m);
@@ -745,7 +755,8 @@ void read_file(struct machine *m, const char *path)
 	m->source = is_stdin ? "standard input" : path;
 	r.file = is_stdin ? stdin : fopen(path, "r");
 	if (!r.file)
-		bad_input(m, 0, "%s", strerror(errno));
+		err(errno == EACCES ? EXIT_NO_PERMISSION : EXIT_BAD_INPUT, "%s",
+		    path);
 	read_lines(&r);
 	if (r.is_dump) {
 		check_dump_end(m, r.number);

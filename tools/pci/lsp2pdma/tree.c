@@ -231,6 +231,7 @@ static void print_text(const struct tree *t)
 		if (t->shown[t->order[n]])
 			print_function(t->m, t->order[n]);
 	wrap_end();
+	print_assumed(t->m);
 }
 
 /* JSON */

@@ -170,7 +170,8 @@ def config_space(f, multi, for_lspci):
     virtual = f.physfn and not for_lspci	# its numbers read as ones
     put(image, 0x00, 2, 0xffff if virtual else f.vendor)
     put(image, 0x02, 2, 0xffff if virtual else f.device)
-    put(image, 0x04, 2, 0x0006)			# memory, bus master
+    # Virtual functions have no memory enable bit of their own
+    put(image, 0x04, 2, 0x0004 if f.physfn else 0x0006)
     put(image, 0x06, 2, 0x0010)			# capabilities
     put(image, 0x08, 4, f.cls << 16 | (0x0200 if f.cls == 0x0108 else 0) | 1)
     image[0x0e] = f.bridge | multi << 7

@@ -42,6 +42,8 @@ class Facts:
         told = [f"{name}=yes" for name in ("zen", "iommu", "encrypted",
                                            "conventional")
                 if getattr(self, name)]
+        if not self.encrypted:
+            told.append("encrypted=no")
         args = ["-A", ",".join(told)] if told else []
         if self.allowed:
             args += ["-H", ";".join(f"{v:04x}:{d:04x}" + (":w" if w else "")
@@ -68,7 +70,8 @@ def is_downstream(f):
 
 
 def is_conventional_root(root, facts):
-    return facts.conventional and not any(f.type == 4 for f in root.children)
+    return facts.conventional and not any(
+        f.type == 4 or f.bridge and f.known == 64 for f in root.children)
 
 
 def below_conventional(f, facts):
@@ -169,7 +172,8 @@ def travel(kind, src, dst, facts, translated):
 
 def host_of(root, facts):
     """What the root complex routes, by the first function that is known"""
-    if facts.zen:
+    if facts.zen and any(f.cls == 0x0600 or f.type in (4, 9, 10)
+                         for f in root.children):
         return {"w", "r", "any w", "any r"}
     ports = [f for f in root.children
              if f.cls == 0x0600 or f.type == 4 or (f.dev, f.fn) == (0, 0)]
@@ -262,7 +266,8 @@ def judge(provider, client, facts):
     common = common_of(provider, client)
     # ATS of what isn't known may be on
     translated = facts.iommu and not client.ats and \
-        (client.type is None or client.known == 4096)
+        (client.known == 4096 or
+         client.type is None and client.known != 64)
     if not common:
         verdict = over_root(provider, client, facts)
         to_root = True

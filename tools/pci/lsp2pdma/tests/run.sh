@@ -238,6 +238,36 @@ test_damaged() {
 	damaged "a directory" "" "$tests"
 }
 
+# What a file lacks is unknown, and nothing becomes a "yes" by that
+
+# without ADDRESS... <TEXT: less those functions of an lspci text
+without() {
+	awk -v RS= -v ORS='\n\n' -v "gone=$*" '
+		BEGIN { n = split(gone, g, " ") }
+		{ for (i = 1; i <= n; i++) if (index($0, g[i]) == 1) next; print }'
+}
+
+test_lacking() {
+	expect 1 "virtual functions, and the physical one" \
+		-i sriov.txt explain 01:01.0 01:01.1
+	without 01:00.0 <sriov.txt >no-pf
+	expect 1 "virtual functions without the physical one" \
+		-i no-pf explain 01:01.0 01:01.1
+	without 00: 02: 03: <switch.txt >endpoints
+	expect 1 "endpoints without bridges, on a processor that routes" \
+		-i endpoints -A zen=yes,encrypted=no explain 04:00.0 06:00.0
+	sed '/^140:/d' switch.dump >no-acs
+	damaged "a dump that lacks bytes" "bytes" no-acs "[0-9]+"
+	expect 1 "memory encryption, if nothing is said of it" \
+		-i nested.hex -A zen=yes explain 0e:00.0 06:00.0
+	expect 0 "without memory encryption" \
+		-i nested.hex -A zen=yes,encrypted=no explain 0e:00.0 06:00.0
+	: >no-pairs
+	expect 6 "a list without pairs" -i switch.hex check no-pairs
+	head -1 switch.dump >no-pairs
+	expect 6 "a dump that is only begun" -i switch.hex check no-pairs
+}
+
 # What fits a terminal, and what programs read
 
 test_width() {
@@ -483,6 +513,7 @@ test_golden
 test_sources
 test_statuses
 test_damaged
+test_lacking
 test_width
 test_json
 test_graph

@@ -58,7 +58,7 @@ facts()
 	/^vendor_id/ { amd = $2 == "AuthenticAMD" }
 	/^cpu family/ { family = $2 }
 	/^$/ { exit }
-	END { printf "zen=%s", (amd && family >= 23) ? "yes" : "no" }' /proc/cpuinfo
+	END { printf "encrypted=no,zen=%s", (amd && family >= 23) ? "yes" : "no" }' /proc/cpuinfo
 	grep -qs '^DMA' /sys/kernel/iommu_groups/*/type &&
 		printf ",iommu=yes" || printf ",iommu=no"
 	grep -qsx PNP0A03 /sys/devices/pci*/firmware_node/hid &&

@@ -156,5 +156,5 @@ void print_assumed(const struct machine *m)
 	if (m->of_lspci && !m->told_external)
 		printf("assumed: no port leads out of the machine (see --external)\n");
 	if (m->text)
-		printf("assumed: what lspci's text doesn't show is off: enhanced ACS, 10-bit tags\n");
+		printf("assumed: off is what lspci's text hides: enhanced ACS, 10-bit tags\n");
 }

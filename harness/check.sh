@@ -1,7 +1,8 @@
 #!/bin/bash
 # SPDX-License-Identifier: GPL-2.0
 # All that CI runs. Without BASE and ARCH it is 6.12 on x86, everything, and then
-# each other base and architecture in brief; with one of them it is that one.
+# each other base in brief; with one of them it is that one. ALL=1: each other
+# architecture in brief, too, which has to be built from nothing.
 # QUICK=1: what one runs before each commit. Goes on after a failure, so that one
 # run tells everything.
 set -euo pipefail
@@ -103,7 +104,8 @@ others()
 }
 
 if [[ -z ${BASE:-} && -z ${ARCH:-} && -z ${QUICK:-} ]]; then
-	mapfile -t -O 1 variants < <(others)
+	mapfile -t -O 1 variants < <(others |
+		{ [[ -n ${ALL:-} ]] && cat || grep -v -e -; })
 fi
 for each in "${variants[@]}"; do
 	# Of another architecture in brief, no more than "make run" needs

@@ -105,18 +105,6 @@ static u32 p2pdma_query_memory(struct pci_dev *provider)
 	return bits;
 }
 
-static u32 p2pdma_query_type(enum pci_p2pdma_map_type type)
-{
-	switch (type) {
-	case PCI_P2PDMA_MAP_BUS_ADDR:
-		return PCI_P2PDMA_TYPE_BUS_ADDR;
-	case PCI_P2PDMA_MAP_THRU_HOST_BRIDGE:
-		return PCI_P2PDMA_TYPE_THRU_HOST;
-	default:
-		return PCI_P2PDMA_TYPE_NOT_SUPPORTED;
-	}
-}
-
 /*
  * The device that decided is on the way of one of the two, and so in its
  * domain. What tells a domain may be gone when a root bus has been removed.
@@ -136,7 +124,7 @@ static void p2pdma_query_pair(struct pci_p2pdma_query *query,
 	struct p2pdma_verdict verdict = p2pdma_judge(provider, &client->dev,
 						     client);
 
-	query->type = p2pdma_query_type(verdict.type);
+	query->type = p2pdma_uapi_type(verdict.type);
 	query->distance = verdict.distance;
 	query->reason = verdict.reason;
 	query->result = p2pdma_query_memory(provider);

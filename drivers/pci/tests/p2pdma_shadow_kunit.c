@@ -119,17 +119,22 @@ static void acs_read_only(struct kunit *test)
 #define QUIRK_SAYS_NO	0x07001d17
 #define QUIRK_SAYS_YES	0x07101d17
 
+/* The client's port has these numbers. */
+static struct fake_pci *setup_port(struct kunit *test, u32 id)
+{
+	struct fake_pci_node copy[NR_NODES];
+
+	memcpy(copy, nodes, sizeof(copy));
+	copy[DP1].id = id;
+	return fake_pci_setup(test, copy, NR_NODES);
+}
+
 /* A quirk's "no" hides no register that redirects or blocks. */
 static void quirk_hides_nothing(struct kunit *test)
 {
-	struct pci_dev *at[2], *port;
-	struct fake_pci_node copy[NR_NODES];
-	struct fake_pci *f;
+	struct fake_pci *f = setup_port(test, QUIRK_SAYS_NO);
+	struct pci_dev *at[2], *port = fake_pci_dev(f, DP1);
 
-	memcpy(copy, nodes, sizeof(copy));
-	copy[DP1].id = QUIRK_SAYS_NO;
-	f = fake_pci_setup(test, copy, NR_NODES);
-	port = fake_pci_dev(f, DP1);
 	KUNIT_ASSERT_EQ(test, pci_dev_specific_acs_enabled(port, PCI_ACS_RR), 0);
 	KUNIT_EXPECT_EQ(test, reason(f), P2PDMA_COMMON_BRIDGE);
 	fake_pci_set_acs(f, DP1, PCI_ACS_RR);
@@ -147,14 +152,9 @@ static void quirk_hides_nothing(struct kunit *test)
 /* A quirk's "yes" to redirection stays, whatever the register holds. */
 static void quirk_redirects(struct kunit *test)
 {
-	struct pci_dev *at[2], *port;
-	struct fake_pci_node copy[NR_NODES];
-	struct fake_pci *f;
+	struct fake_pci *f = setup_port(test, QUIRK_SAYS_YES);
+	struct pci_dev *at[2], *port = fake_pci_dev(f, DP1);
 
-	memcpy(copy, nodes, sizeof(copy));
-	copy[DP1].id = QUIRK_SAYS_YES;
-	f = fake_pci_setup(test, copy, NR_NODES);
-	port = fake_pci_dev(f, DP1);
 	KUNIT_ASSERT_EQ(test, pci_dev_specific_acs_enabled(port, PCI_ACS_RR), 1);
 	KUNIT_EXPECT_EQ(test, reason(f), P2PDMA_ACS_REQ_REDIR);
 	fake_pci_set_acs(f, DP1, PCI_ACS_EC);

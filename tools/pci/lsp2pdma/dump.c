@@ -229,6 +229,8 @@ static void read_outer_line(struct machine *m, char *text, int line)
 {
 	if (!strcmp(text, "end"))
 		dump.ended = true;
+	else if (!strcmp(text, "lspci"))
+		m->of_lspci = true;
 	else if (!strcmp(text, "text"))
 		m->text = true;
 	else if (!strncmp(text, "fact ", 5))
@@ -317,6 +319,8 @@ static void print_facts(const struct machine *m)
 {
 	int i;
 
+	if (m->of_lspci)
+		printf("lspci\n");
 	if (m->text)
 		printf("text\n");
 	for (i = 0; i < NR_FACTS; i++)

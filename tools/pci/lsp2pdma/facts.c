@@ -137,6 +137,16 @@ int fact_value(const struct machine *m, int fact)
 	return m->fact[fact].value;
 }
 
+bool is_external_assumed(const struct machine *m)
+{
+	int i;
+
+	for (i = 0; i < m->nr; i++)
+		if (m->fn[i].external)
+			return false;
+	return m->of_lspci;
+}
+
 void print_assumed(const struct machine *m)
 {
 	const char *before = "assumed: ";
@@ -153,7 +163,7 @@ void print_assumed(const struct machine *m)
 	}
 	if (*before == ',')
 		printf(" (see --assume)\n");
-	if (m->of_lspci && !m->told_external)
+	if (is_external_assumed(m))
 		printf("assumed: no port leads out of the machine (see --external)\n");
 	if (m->text)
 		printf("assumed: off is what lspci's text hides: enhanced ACS, 10-bit tags\n");

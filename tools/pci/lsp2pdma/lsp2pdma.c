@@ -166,7 +166,6 @@ static void mark_external(struct machine *m, const char *text)
 	if (!is_bridge(&m->fn[port]))
 		errx(EXIT_USAGE, "%s is no port", text);
 	m->fn[port].external = true;
-	m->told_external = true;
 	for (i = 0; i < m->nr; i++)
 		for (at = m->fn[i].parent; at != NONE; at = m->fn[at].parent)
 			if (at == port)

@@ -145,7 +145,6 @@ struct allowed {
  * @nr_pairs: their number
  * @changed: --set has changed it: recorded and the kernel's answers are void
  * @of_lspci: read from a file of lspci
- * @told_external: ports that lead out are named by options
  * @text: read from a text of lspci -v, which doesn't show all registers
  * @rules: private to rules.c
  */
@@ -161,7 +160,6 @@ struct machine {
 	int nr_pairs;
 	bool changed;
 	bool of_lspci;
-	bool told_external;
 	bool text;
 	struct rules *rules;
 };
@@ -271,6 +269,8 @@ bool add_allowed(struct machine *m, const char *text, size_t length);
 const char *allowed_text(const struct allowed *a);	/* "8086:29c0:w" */
 const char *fact_name(int fact);
 int fact_value(const struct machine *m, int fact);
+/* Nothing says which ports lead out of the machine: none is taken to */
+bool is_external_assumed(const struct machine *m);
 /* What was assumed for want of a word, in a sentence; "" if nothing */
 void print_assumed(const struct machine *m);
 

@@ -149,7 +149,7 @@ void print_json_assumed(const struct machine *m)
 		printf("%s\"%s\"", comma, fact_name(i));
 		comma = ",";
 	}
-	if (m->of_lspci && !m->told_external) {
+	if (is_external_assumed(m)) {
 		printf("%s\"external\"", comma);
 		comma = ",";
 	}

@@ -190,6 +190,9 @@ static void shadow(struct machine *m, int i)
 	p2pdma_shadow_init(dev);
 	p2pdma_shadow_acs(dev);
 	dev->depth = m->fn[i].depth;
+	/* Their ACS registers are twice as long, and lspci's text shows half. */
+	if (m->text && pci_quirk_intel_spt_pch_acs_match(dev))
+		dev->acs_ctrl = P2PDMA_UNKNOWN;
 	if (is_readable(&m->fn[i]))
 		return;
 	dev->acs_ctrl = P2PDMA_UNKNOWN;

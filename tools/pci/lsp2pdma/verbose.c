@@ -849,25 +849,6 @@ static bool is_complete(void)
 	return now.express ? are_tags_known() : !now.nr_extended;
 }
 
-/*
- * ACS registers of these root ports are twice as long, and lspci shows half of
- * them: pci_quirk_intel_spt_pch_acs_match() in drivers/pci/quirks.c.
- */
-static bool hides_acs(const struct function *f)
-{
-	static const unsigned short first_last[][2] = {
-		{ 0xa110, 0xa11f }, { 0xa167, 0xa16a }, { 0xa290, 0xa29f },
-		{ 0xa2e7, 0xa2ee }, { 0x9d10, 0x9d1b },
-	};
-	size_t i;
-
-	for (i = 0; i < ARRAY_SIZE(first_last); i++)
-		if (f->vendor == 0x8086 && f->device >= first_last[i][0] &&
-		    f->device <= first_last[i][1])
-			return true;
-	return false;
-}
-
 /* Registers that bytes gave already stay as they are. */
 void end_verbose(struct machine *m, struct function *f)
 {
@@ -877,7 +858,7 @@ void end_verbose(struct machine *m, struct function *f)
 		set(PCI_VENDOR_ID, 2, f->vendor);
 		set(PCI_DEVICE_ID, 2, f->device);
 		f->known = 64;
-		if (is_complete() && !hides_acs(f))
+		if (is_complete())
 			f->known = now.nr_extended ? CONFIG_SIZE : 256;
 		memcpy(f->config, now.config, f->known);
 		m->text = true;

@@ -256,6 +256,9 @@ test_lacking() {
 	without 00: 02: 03: <switch.txt >endpoints
 	expect 1 "endpoints without bridges, on a processor that routes" \
 		-i endpoints -A zen=yes,encrypted=no explain 04:00.0 06:00.0
+	"$tool" -i endpoints dump >endpoints.dump
+	expect 1 "nor by a dump of them" \
+		-i endpoints.dump -A zen=yes,encrypted=no explain 04:00.0 06:00.0
 	sed '/^140:/d' switch.dump >no-acs
 	damaged "a dump that lacks bytes" "bytes" no-acs "[0-9]+"
 	expect 1 "memory encryption, if nothing is said of it" \

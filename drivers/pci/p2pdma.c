@@ -31,6 +31,7 @@
 #define dev_fmt pr_fmt
 
 #include <linux/ctype.h>
+#include <linux/dma-direct.h>
 #include <linux/dma-mapping.h>
 #include <linux/export.h>
 #include <linux/iommu-dma.h>
@@ -223,7 +224,7 @@ static void p2pdma_print_acs_remedy(struct seq_buf *s, struct pci_dev *provider,
 
 	if (!nr)
 		return;
-	seq_buf_puts(s, "; would be allowed by \"pci=disable_acs_redir=");
+	seq_buf_puts(s, "; redirection is turned off by \"pci=disable_acs_redir=");
 	for (i = 0; i < nr; i++) {
 		seq_buf_puts(s, i ? ";" : "");
 		p2pdma_print_path(s, at[i]);
@@ -334,8 +335,10 @@ void p2pdma_check_limits(struct p2pdma_verdict *verdict, struct device *dev,
 		if (use_dma_iommu(dev))
 			return;
 		limit = min_not_zero(limit, dev->bus_dma_limit);
-		last = last_phys;
-		if (is_swiotlb_force_bounce(dev)) {
+		last = phys_to_dma(dev, last_phys);
+		if (last == DMA_MAPPING_ERROR) {
+			limit = 0;
+		} else if (is_swiotlb_force_bounce(dev)) {
 			reason = P2PDMA_SWIOTLB;
 			limit = 0;
 		}
@@ -389,7 +392,8 @@ struct p2pdma_verdict p2pdma_judge(struct pci_dev *provider, struct device *dev,
 
 /*
  * Hops, or -EXDEV. Callers give no direction, so a write-only path counts as a
- * refusal. A device without a DMA mask leaves mapping to its PCI function.
+ * refusal. A device without a DMA mask leaves mapping to its PCI function. Of a
+ * provider without p2pmem there are no pages, and callers map its BAR as such.
  */
 static int p2pdma_pair_distance(struct pci_dev *provider, struct device *dev,
 				struct pci_dev *client, bool verbose)
@@ -397,6 +401,8 @@ static int p2pdma_pair_distance(struct pci_dev *provider, struct device *dev,
 	struct device *mapper = dev->dma_mask ? dev : &client->dev;
 	struct p2pdma_verdict verdict = p2pdma_judge(provider, mapper, client);
 
+	if (!rcu_access_pointer(provider->p2pdma))
+		p2pdma_check_resource(&verdict, provider, client);
 	if (verdict.type != PCI_P2PDMA_MAP_NOT_SUPPORTED &&
 	    verdict.reason != P2PDMA_WRITES_ONLY)
 		return verdict.distance;
@@ -666,14 +672,15 @@ static int p2pdma_sum(struct pci_dev *provider,
 
 /**
  * pci_p2pdma_distance() - Return how far a provider is from all clients
- * @provider: a device whose BAR is to be addressed; it needs no p2pmem
+ * @provider: a device whose BAR is to be addressed; it needs no p2pmem, and
+ *	without any the answer is for dma_map_resource()
  * @clients: list of clients; the caller serialises all calls on it
  *
  * The distance of a pair is the number of hops between them in the PCI tree:
  * 0 for the same function, 2 for functions of one device, 4 across one
  * switch.
  *
- * Context: Any.
+ * Context: Any but NMI.
  * Return: the sum of the distances; -EXDEV if a client can't reach @provider;
  * -EINVAL if the list is empty or @provider is NULL.
  */

@@ -38,12 +38,17 @@ struct p2pdma_allowed {
 static struct p2pdma_allowed p2pdma_allowed[P2PDMA_MAX_ALLOWED] __ro_after_init;
 static unsigned int p2pdma_nr_allowed __ro_after_init;
 
-/* AMD processors route from Zen (family 0x17) on. */
+/*
+ * AMD processors route from Zen (family 0x17) on. In a virtual machine packets
+ * must also pass the host's IOMMU, and not every hypervisor maps the BARs of
+ * other devices there.
+ */
 static bool p2pdma_cpu_routes(void)
 {
 #ifdef CONFIG_X86
 	return boot_cpu_data.x86_vendor == X86_VENDOR_AMD &&
-	       boot_cpu_data.x86 >= 0x17;
+	       boot_cpu_data.x86 >= 0x17 &&
+	       !boot_cpu_has(X86_FEATURE_HYPERVISOR);
 #else
 	return false;
 #endif
@@ -118,11 +123,14 @@ postcore_initcall_sync(p2pdma_host_init);
 /* The parameter as given; init memory */
 static const char *p2pdma_allow_param __ro_after_init;
 
-/* Length of the next item, which @s is moved to; 0 at the end of the option */
+/*
+ * Length of the next item, which @s is moved to; 0 at the end of the option, where
+ * pci_setup() has put the end of the string.
+ */
 static size_t __init p2pdma_next_item(const char **s)
 {
 	*s += strspn(*s, ";");
-	return strcspn(*s, ";,");
+	return strcspn(*s, ";");
 }
 
 /* 1 to 4 hexadecimal digits */

@@ -17,6 +17,8 @@
  *
  * A reset that clears a register also clears the function's bus numbers or
  * BARs: nothing reaches it until pci_restore_state(), which calls here, too.
+ * BARs of virtual functions are back earlier: their words may say for longer
+ * that they redirect.
  */
 
 #include <linux/bitfield.h>
@@ -71,11 +73,15 @@ void p2pdma_shadow_sizes(struct pci_dev *dev)
 	spin_unlock_irqrestore(&p2pdma_shadow_lock, flags);
 }
 
-/* Controls that the PCI core's quirks vouch for; negative if none applies */
+/*
+ * Redirection and egress control that the PCI core's quirks vouch for; negative
+ * if none applies. A quirk answers whether a function isolates. Upstream
+ * Forwarding is not asked for: some say yes to it of ports that block.
+ */
 static int p2pdma_quirk_ctrl(struct pci_dev *dev)
 {
 	static const u16 controls[] = {
-		PCI_ACS_RR, PCI_ACS_CR, PCI_ACS_UF, PCI_ACS_EC,
+		PCI_ACS_RR, PCI_ACS_CR, PCI_ACS_EC,
 	};
 	int i, ret, ctrl = 0;
 
@@ -94,10 +100,9 @@ static int p2pdma_quirk_ctrl(struct pci_dev *dev)
  *
  * A quirk may answer "no" for a function that isn't on its list, or for a
  * control that it knows nothing of: what the register redirects or blocks
- * counts besides. By Upstream Forwarding packets pass, so there the quirk must
- * say it, and the capability have it. (Where a quirk reads registers that are
- * dwords, the low bits of the capability are in the same place, and the word
- * that is taken for the control register is reserved.)
+ * counts besides. (Where a quirk reads registers that are dwords, the low bits
+ * of the capability are in the same place, and the word that is taken for the
+ * control register is reserved.)
  *
  * What a quirk vouches for can't be turned off: no capability.
  */
@@ -109,11 +114,11 @@ static u32 p2pdma_read_acs(struct pci_dev *dev)
 
 	if (pci_read_config_dword(dev, dev->acs_cap + PCI_ACS_CAP, &acs) ||
 	    PCI_POSSIBLE_ERROR(acs))
-		return (u32)(quirk > 0 ? quirk & ~PCI_ACS_UF : P2PDMA_UNKNOWN) << 16;
+		return (u32)(quirk > 0 ? quirk : P2PDMA_UNKNOWN) << 16;
 	cap = acs;
 	ctrl = p2pdma_acs_in_effect(cap, acs >> 16);
-	if (quirk >= 0) {
-		ctrl = (ctrl & ~PCI_ACS_UF) | (quirk & (cap | ~PCI_ACS_UF));
+	if (quirk > 0) {
+		ctrl |= quirk;
 		cap &= ~quirk;
 	}
 	return (u32)ctrl << 16 | cap;
@@ -178,6 +183,8 @@ static u16 p2pdma_ctrl_without_cap(struct pci_dev *dev)
 			sriov = true;
 		pos = PCI_EXT_CAP_NEXT(header);
 	}
+	if (!ttl)
+		return P2PDMA_UNKNOWN;
 	return sriov ? PCI_ACS_RR | PCI_ACS_CR : 0;
 }
 

@@ -459,6 +459,31 @@ struct p2pdma_verdict p2pdma_verdict(struct pci_dev *provider,
 			     path.common);
 }
 
+/**
+ * p2pdma_check_resource() - Judge a pair whose client has no pages to map
+ * @verdict: of the path
+ * @provider: the device whose BAR is addressed
+ * @client: the device that sends the requests
+ *
+ * dma_map_resource() never gives bus addresses. What an IOMMU translates goes up
+ * to the root complex, also where there is a shorter way.
+ *
+ * Context: Any.
+ */
+void p2pdma_check_resource(struct p2pdma_verdict *verdict,
+			   struct pci_dev *provider, struct pci_dev *client)
+{
+	struct pci_dev *top = client;
+
+	if (verdict->type != PCI_P2PDMA_MAP_BUS_ADDR ||
+	    !use_dma_iommu(&client->dev))
+		return;
+	while (p2pdma_up(top))
+		top = p2pdma_up(top);
+	*verdict = p2pdma_through_host(verdict->distance, provider, client,
+				       P2PDMA_ROOT_COMPLEX, top);
+}
+
 /* Sizes */
 
 /* Device Control of a virtual function is its physical function's. */

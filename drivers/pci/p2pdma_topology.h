@@ -141,7 +141,10 @@ static inline u32 p2pdma_id(struct pci_dev *pdev)
 	return (u32)pdev->vendor << 16 | pdev->device;
 }
 
-/* A virtual function's own bus may go before the function is released. */
+/*
+ * A virtual function may be on a bus without a bridge, which holds no reference
+ * on what is above it.
+ */
 static inline struct pci_host_bridge *p2pdma_host_of(struct pci_dev *pdev)
 {
 	return pci_find_host_bridge(pci_physfn(pdev)->bus);
@@ -158,6 +161,8 @@ static inline u16 p2pdma_acs_in_effect(u16 capabilities, u16 ctrl)
 
 struct p2pdma_verdict p2pdma_verdict(struct pci_dev *provider,
 				     struct pci_dev *client);
+void p2pdma_check_resource(struct p2pdma_verdict *verdict,
+			   struct pci_dev *provider, struct pci_dev *client);
 void p2pdma_check_sizes(struct p2pdma_verdict *verdict,
 			struct pci_dev *provider, struct pci_dev *client);
 int p2pdma_redirectors(struct pci_dev *provider, struct pci_dev *client,

@@ -5,6 +5,7 @@
 
 #include <kunit/test.h>
 #include <linux/device.h>
+#include <linux/dma-direct.h>
 #include <linux/dma-mapping.h>
 #include <linux/memremap.h>
 #include <linux/pci.h>
@@ -170,6 +171,42 @@ static void several_of_one_range(struct kunit *test)
 	sg_free_table(&table);
 }
 
+/*
+ * A scatterlist in several parts: pages of one range, one of host memory, pages
+ * of the other range, and an entry that isn't to be mapped.
+ */
+static void runs(struct kunit *test)
+{
+	enum { HOST = 2 * SG_MAX_SINGLE_ALLOC - 1, NR = HOST + 150 };
+	struct page *page[2], *host;
+	struct scatterlist *sg;
+	struct sg_table table;
+	struct device *dev;
+	struct map_test *t;
+	int i;
+
+	map_test_create(test, 0);
+	t = test->priv;
+	dev = &fake_pci_dev(t->fake, B)->dev;
+	page[0] = sg_page(t->table.sgl);
+	page[1] = sg_page(sg_next(t->table.sgl));
+	host = virt_to_page(t);
+	KUNIT_ASSERT_EQ(test, sg_alloc_table(&table, NR + 1, GFP_KERNEL), 0);
+	for_each_sgtable_sg(&table, sg, i)
+		sg_set_page(sg, i == HOST ? host : page[i > HOST] + i % 8, 512,
+			    i % 4 * 512);
+	KUNIT_EXPECT_EQ(test, dma_map_sg(dev, table.sgl, NR, DMA_TO_DEVICE), NR);
+	for_each_sg(table.sgl, sg, NR, i) {
+		KUNIT_EXPECT_EQ(test, sg_dma_address(sg),
+				sg_phys(sg) + (i == HOST ? 0 : BUS_OFFSET));
+		KUNIT_EXPECT_EQ(test, sg_dma_len(sg), 512);
+		KUNIT_EXPECT_EQ(test, sg_dma_is_bus_address(sg), i != HOST);
+	}
+	KUNIT_EXPECT_EQ(test, sg_dma_len(sg), 0);
+	dma_unmap_sg(dev, table.sgl, NR, DMA_TO_DEVICE);
+	sg_free_table(&table);
+}
+
 static void refused(struct kunit *test)
 {
 	struct map_test *t;
@@ -197,7 +234,7 @@ static void through_host(struct kunit *test)
 	expect_addresses(test, 0, false);
 	unmap(t, C);
 	c->dma_mask = DMA_BIT_MASK(32);
-	KUNIT_EXPECT_NE(test, map(t, C), 0);
+	KUNIT_EXPECT_EQ(test, map(t, C), -EREMOTEIO);
 }
 
 /*
@@ -288,6 +325,56 @@ static void foreign_pagemap(struct kunit *test)
 	KUNIT_EXPECT_EQ(test, dma_map_sg(&fake_pci_dev(t->fake, B)->dev, &sg, 1,
 					 DMA_FROM_DEVICE), 0);
 	memunmap_pages(&pgmap);
+}
+
+/*
+ * A provider without pages is mapped by dma_map_resource(), and an IOMMU's
+ * addresses lead through the host.
+ */
+static void resource_behind_an_iommu(struct kunit *test)
+{
+	struct pci_dev *provider;
+	struct device *client;
+	struct map_test *t;
+
+	map_test_create(test, 0);
+	t = test->priv;
+	provider = fake_pci_dev(t->fake, DP0);
+	client = &fake_pci_dev(t->fake, B)->dev;
+	KUNIT_EXPECT_EQ(test, pci_p2pdma_distance_many(provider, &client, 1,
+						       false), 3);
+	if (!fake_pci_set_translated(to_pci_dev(client), true))
+		kunit_skip(test, "no IOMMU can be made up here");
+	KUNIT_EXPECT_EQ(test, pci_p2pdma_distance_many(provider, &client, 1,
+						       false), -EXDEV);
+	KUNIT_EXPECT_EQ(test, pci_p2pdma_distance_many(fake_pci_dev(t->fake, A),
+						       &client, 1, false), 4);
+	fake_pci_set_host(t->fake, P2PDMA_HOST_WRITE);
+	KUNIT_EXPECT_EQ(test, pci_p2pdma_distance_many(provider, &client, 1,
+						       false), -EXDEV);
+	fake_pci_set_host(t->fake, P2PDMA_HOST_ALL);
+	KUNIT_EXPECT_EQ(test, pci_p2pdma_distance_many(provider, &client, 1,
+						       false), 3);
+	fake_pci_set_translated(to_pci_dev(client), false);
+}
+
+/* Addresses that the device's bus doesn't have: list and mapping refuse. */
+static void outside_of_dma_ranges(struct kunit *test)
+{
+	static const struct bus_dma_region below[] = { { 0, 0, SZ_4G }, {} };
+	struct map_test *t;
+	struct device *c;
+
+	map_test_create(test, 0x09a28086);
+	t = test->priv;
+	c = &fake_pci_dev(t->fake, C)->dev;
+	KUNIT_ASSERT_EQ(test, map(t, C), 0);
+	unmap(t, C);
+	c->dma_range_map = below;
+	KUNIT_EXPECT_EQ(test, map(t, C), -EREMOTEIO);
+	KUNIT_EXPECT_EQ(test, pci_p2pdma_distance_many(fake_pci_dev(t->fake, A),
+						       &c, 1, false), -EXDEV);
+	c->dma_range_map = NULL;
 }
 
 /* Sizes are a question of lists: a list is stricter, never the other way. */
@@ -411,12 +498,15 @@ static void child_of_a_function(struct kunit *test)
 static struct kunit_case p2pdma_map_cases[] = {
 	KUNIT_CASE(bus_address_with_offset),
 	KUNIT_CASE(several_of_one_range),
+	KUNIT_CASE(runs),
 	KUNIT_CASE(refused),
 	KUNIT_CASE(through_host),
 	KUNIT_CASE(writes_only),
 	KUNIT_CASE(beyond_dma_mask),
 	KUNIT_CASE(mask_of_the_range),
 	KUNIT_CASE(foreign_pagemap),
+	KUNIT_CASE(resource_behind_an_iommu),
+	KUNIT_CASE(outside_of_dma_ranges),
 	KUNIT_CASE(sizes_refuse_lists),
 	KUNIT_CASE(no_config_reads),
 	KUNIT_CASE(agrees_with_list),

@@ -172,17 +172,18 @@ static void quirk_redirects(struct kunit *test)
 struct quirk_forwards {
 	const char *what;
 	u32 id;		/* of the root port */
-	u16 acs_lacks;
+	bool has_no_acs;
 	u16 ctrl;
 	bool passes;
 };
 
 static const struct quirk_forwards quirk_forwards[] = {
-	{ "no quirk, off", 0, 0, 0, false },
-	{ "no quirk, on", 0, 0, PCI_ACS_UF, true },
-	{ "no, on", QUIRK_SAYS_NO, 0, PCI_ACS_UF, false },
-	{ "yes, off", QUIRK_SAYS_YES, 0, 0, true },
-	{ "yes, lacking", QUIRK_SAYS_YES, PCI_ACS_UF, 0, false },
+	{ "no quirk, off", 0, false, 0, false },
+	{ "no quirk, on", 0, false, PCI_ACS_UF, true },
+	{ "no, on", QUIRK_SAYS_NO, false, PCI_ACS_UF, true },
+	{ "yes, off", QUIRK_SAYS_YES, false, 0, false },
+	{ "yes, on", QUIRK_SAYS_YES, false, PCI_ACS_UF, true },
+	{ "yes, without ACS", QUIRK_SAYS_YES, true, 0, false },
 };
 
 static void quirk_forwards_name(const struct quirk_forwards *q, char *desc)
@@ -192,7 +193,7 @@ static void quirk_forwards_name(const struct quirk_forwards *q, char *desc)
 
 KUNIT_ARRAY_PARAM(quirk_forwards, quirk_forwards, quirk_forwards_name);
 
-/* Only what a quirk says, and the capability has, lets packets pass. */
+/* Only a register lets packets pass. Quirks tell of isolation. */
 static void quirk_forwards_upstream(struct kunit *test)
 {
 	const struct quirk_forwards *q = test->param_value;
@@ -201,9 +202,10 @@ static void quirk_forwards_upstream(struct kunit *test)
 
 	memcpy(copy, nodes, sizeof(copy));
 	copy[RP].id = q->id;
-	copy[RP].acs_lacks = q->acs_lacks;
+	copy[RP].has_acs = !q->has_no_acs;
 	f = fake_pci_setup(test, copy, NR_NODES);
-	fake_pci_set_acs(f, RP, q->ctrl);
+	if (!q->has_no_acs)
+		fake_pci_set_acs(f, RP, q->ctrl);
 	fake_pci_set_acs(f, DP1, PCI_ACS_RR);
 	KUNIT_EXPECT_EQ(test, reason(f), q->passes ? P2PDMA_ACS_REQ_REDIR :
 			P2PDMA_NO_UPSTREAM_FORWARDING);

@@ -19,7 +19,7 @@ struct pci_p2pdma_address {
 	__u16 reserved;		/* 0 */
 };
 
-/* type: how the client addresses the provider */
+/* type: how the client addresses the provider; see also REASON_WRITES_ONLY */
 #define PCI_P2PDMA_TYPE_NOT_SUPPORTED	0
 #define PCI_P2PDMA_TYPE_BUS_ADDR	1	/* directly, by bus addresses */
 #define PCI_P2PDMA_TYPE_THRU_HOST	2	/* as host memory */
@@ -38,7 +38,7 @@ struct pci_p2pdma_address {
 #define PCI_P2PDMA_REASON_NO_UPSTREAM_FORWARDING 10	/* at: the port */
 #define PCI_P2PDMA_REASON_ROOT_COMPLEX		11	/* at: on the root bus */
 #define PCI_P2PDMA_REASON_NO_HOST_BRIDGE	12	/* at: on the root bus */
-#define PCI_P2PDMA_REASON_WRITES_ONLY		13	/* client to provider */
+#define PCI_P2PDMA_REASON_WRITES_ONLY		13	/* no reads: lists refuse */
 #define PCI_P2PDMA_REASON_MEM_ENCRYPT		14
 #define PCI_P2PDMA_REASON_DMA_MASK		15	/* at: the client */
 #define PCI_P2PDMA_REASON_SWIOTLB		16	/* at: the client */

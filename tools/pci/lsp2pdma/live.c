@@ -233,29 +233,31 @@ static void set_read(struct machine *m, int fact, bool value)
 }
 
 /*
- * AMD processors route from family 0x17 on. With "sme" among its flags memory
- * may be encrypted: the parameter decides, or the kernel's configuration.
+ * AMD processors route from family 0x17 on, but in a virtual machine that says
+ * nothing. With "sme" among its flags memory may be encrypted: the parameter decides, or the kernel's configuration.
  */
 static void read_processor(struct machine *m)
 {
 	FILE *file = fopen("/proc/cpuinfo", "r");
-	bool amd = false, may_encrypt = false;
+	bool amd = false, guest = false, may_encrypt = false;
 	char *line = NULL;
 	size_t size = 0;
 	int family = 0;
 
 	while (file && getline(&line, &size, file) > 1) {
-		if (!strncmp(line, "vendor_id", 9))
+		if (!strncmp(line, "vendor_id", 9)) {
 			amd = strstr(line, "AuthenticAMD");
-		else if (!strncmp(line, "cpu family", 10))
+		} else if (!strncmp(line, "cpu family", 10)) {
 			family = atoi(line + strcspn(line, ":") + 1);
-		else if (!strncmp(line, "flags", 5))
+		} else if (!strncmp(line, "flags", 5)) {
+			guest = strstr(line, " hypervisor ");
 			may_encrypt = strstr(line, " sme ");
+		}
 	}
 	free(line);
 	if (file)
 		fclose(file);
-	set_read(m, FACT_ZEN, amd && family >= 0x17);
+	set_read(m, FACT_ZEN, amd && family >= 0x17 && !guest);
 	if (!may_encrypt)
 		set_read(m, FACT_ENCRYPTED, false);
 }

@@ -64,7 +64,7 @@ logged()
 {
 	ports=$(path_of "$4")${5:+;$(path_of "$5")}
 	refusal="$1: P2PDMA: can't reach memory of $P2PMEM_PROVIDER: $2 (at $3);"
-	refusal="$refusal would be allowed by \"pci=disable_acs_redir=$ports\""
+	refusal="$refusal redirection is turned off by \"pci=disable_acs_redir=$ports\""
 	dmesg | grep "P2PDMA: can't reach" >/tmp/log
 	grep -qF "$refusal" /tmp/log && ! grep -vF "$refusal" /tmp/log && return
 	echo "# wanted: $refusal"

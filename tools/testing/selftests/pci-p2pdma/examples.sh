@@ -127,7 +127,7 @@ result "a client is redirected: through host memory" copied_through "host memory
 result "and not even tried from then on" \
 	eval 'copied_through "host memory" && ! grep "not through" /tmp/said'
 why="redirected packets are not forwarded upstream (at $(root_above "$to"))"
-remedy="would be allowed by \"pci=disable_acs_redir=$(path_of "$port")\""
+remedy="redirection is turned off by \"pci=disable_acs_redir=$(path_of "$port")\""
 result "the log said why, and what to do" grep -q \
 	"$to: P2PDMA: can't reach memory of $provider: $why; $remedy" /tmp/said
 setpci -s "$port" ECAP_ACS+6.w=0000

@@ -9,6 +9,8 @@
  *   memory BDF         2 MiB of this provider are the file's buffer
  *   read FD OFFSET     from the block device that the caller has open
  *   write FD OFFSET    to it
+ *   trust BDF 0|1      this function, as one that is not behind an
+ *                      external-facing port
  *
  * and reads from it the CPU address of the buffer in the provider's BAR. The
  * buffer is freed when the file is closed.
@@ -98,9 +100,21 @@ static int transfer_file(struct copy_buffer *buffer, enum req_op op,
 	return error;
 }
 
+static int trust(const char *name, bool trusted)
+{
+	struct device *dev;
+
+	dev = bus_find_device_by_name(&pci_bus_type, NULL, name);
+	if (!dev)
+		return -ENODEV;
+	to_pci_dev(dev)->untrusted = !trusted;
+	put_device(dev);
+	return 0;
+}
+
 static int command(struct copy_buffer *buffer, const char *text)
 {
-	unsigned int fd;
+	unsigned int fd, yes;
 	char name[32];
 	loff_t at;
 
@@ -110,6 +124,8 @@ static int command(struct copy_buffer *buffer, const char *text)
 		return transfer_file(buffer, REQ_OP_READ, fd, at);
 	if (sscanf(text, "write %u %lli", &fd, &at) == 2)
 		return transfer_file(buffer, REQ_OP_WRITE, fd, at);
+	if (sscanf(text, "trust %31s %u", name, &yes) == 2)
+		return trust(name, yes);
 	return -EINVAL;
 }
 

@@ -8,7 +8,8 @@
  * refused: a bit that a capability lacks can't be set, nor cleared.
  *
  *   DEV.acs=HEX  DEV.acs-=RR,CR  DEV.acs+=UF	ACS Control
- *   DEV.ats=on|off  DEV.bus-master=on|off  DEV.decode=on|off
+ *   DEV.ats=on|off  DEV.10-bit-tags=on|off
+ *   DEV.bus-master=on|off  DEV.decode=on|off
  *   DEV.payload=BYTES				Max_Payload_Size
  *   DEV.untrusted=yes|no			as firmware would say
  *   host=VVVV:DDDD[:w]				the host routes
@@ -24,14 +25,8 @@
 
 #include "machine.h"
 
-#define ACS_ENHANCED_CAP	0x0080	/* it has the bits of ACS_ENHANCED */
 #define ACS_REDIRECTION		(PCI_ACS_CTRL_REQ_RED | PCI_ACS_CTRL_CMPLT_RED | \
 				 PCI_ACS_CTRL_EGRESS)
-
-/* In the order of their bits */
-static const char * const acs_names[] = {
-	"SV", "TB", "RR", "CR", "UF", "EC", "DT",
-};
 
 static void not_understood(const char *text)
 {
@@ -105,35 +100,49 @@ static void check_acs_bits(const struct function *f, unsigned int bits)
 {
 	unsigned int lacking = bits & ~acs_controls(f);
 	char text[64];
-	size_t i;
+	int i;
 
-	for (i = 0; i < ARRAY_SIZE(acs_names); i++) {
+	for (i = 0; i < NR_ACS_CONTROLS; i++) {
 		if (!(lacking & 1U << i))
 			continue;
 		snprintf(text, sizeof(text), "its ACS capability lacks %s",
-			 acs_names[i]);
+			 acs_names[i].letters);
 		not_possible(f, text);
 	}
+	if (lacking & ACS_ENHANCED)
+		not_possible(f, "its ACS capability lacks enhanced controls");
 	if (lacking)
 		not_possible(f, "its ACS capability lacks some of these bits");
+}
+
+static unsigned int parse_acs_name(const char *text, size_t length)
+{
+	int i;
+
+	if (length != 2)
+		return 0;
+	for (i = 0; i < NR_ACS_CONTROLS; i++)
+		if (!strncmp(text, acs_names[i].letters, length))
+			return 1U << i;
+	return strncmp(text, "EN", length) ? 0 : ACS_ENHANCED;
 }
 
 /* "RR,CR" */
 static unsigned int parse_acs_names(const char *text)
 {
-	unsigned int bits = 0;
-	size_t i, length;
+	unsigned int bits = 0, bit;
+	const char *s = text;
+	size_t length;
 
-	for (;; text += length + 1) {
-		length = strcspn(text, ",");
-		for (i = 0; i < ARRAY_SIZE(acs_names); i++)
-			if (length == 2 && !strncmp(text, acs_names[i], 2))
-				break;
-		if (i == ARRAY_SIZE(acs_names))
-			errx(EXIT_USAGE, "'%s': ACS bits are SV, TB, RR, CR, UF, EC, DT",
+	for (;; s += length + 1) {
+		length = strcspn(s, ",");
+		bit = parse_acs_name(s, length);
+		if (!bit)
+			errx(EXIT_USAGE,
+			     "'%s': ACS bits are SV, TB, RR, CR, UF, EC, DT, EN",
 			     text);
-		bits |= 1U << i;
-		if (!text[length])
+		bits |= bit;
+		if (!s[length])
 			return bits;
 	}
 }
@@ -160,6 +169,9 @@ static void add_acs(struct function *f, const char *value)
 {
 	unsigned int bits = parse_acs_names(value);
 
+	if (bits & ACS_ENHANCED)
+		errx(EXIT_USAGE,
+		     "EN are numbers of several bits: .acs=HEX sets them");
 	check_acs_bits(f, bits);
 	set_acs(f, acs_control(f) | bits);
 }
@@ -174,6 +186,21 @@ static void change_ats(struct function *f, const char *value)
 	if (!pos)
 		not_possible(f, unless_readable(f, "it has no ATS capability"));
 	set_bit_of_word(f, pos + PCI_ATS_CTRL, PCI_ATS_CTRL_ENABLE, on);
+}
+
+static void change_tags(struct function *f, const char *value)
+{
+	unsigned int pos = find_control2(f);
+	bool on = parse_choice(value, "on", "off");
+
+	if (!pos)
+		not_possible(f, is_readable(f) ?
+				"it has no Device Control 2 register" :
+				"its registers are not known");
+	if (on && !(config_long(f, pos - PCI_EXP_DEVCTL2 + PCI_EXP_DEVCAP2) &
+		    TAGS_REQUESTER))
+		not_possible(f, "it doesn't support 10-bit tags");
+	set_bit_of_word(f, pos, TAGS_ENABLE, on);
 }
 
 static void set_payload(struct function *f, unsigned int code)
@@ -235,17 +262,19 @@ static const struct property {
 	{ "acs-", clear_acs },
 	{ "acs+", add_acs },
 	{ "ats", change_ats },
+	{ "10-bit-tags", change_tags },
 	{ "payload", change_payload },
 	{ "untrusted", change_untrusted },
 	{ "bus-master", change_bus_master },
 	{ "decode", change_decode },
 };
 
-/* Virtual functions have the payload size of their physical function. */
+/* Virtual functions have Device Control of their physical function. */
 static struct function *owner(struct machine *m, int i,
 			      const struct property *property)
 {
-	if (property->change == change_payload && m->fn[i].physfn != NONE)
+	if ((property->change == change_payload ||
+	     property->change == change_tags) && m->fn[i].physfn != NONE)
 		i = m->fn[i].physfn;
 	return &m->fn[i];
 }
@@ -360,7 +389,7 @@ static void config_part(struct machine *m, char *part)
 	unsigned int mask = 0, flags = 0, bit = 1;
 	char *at = strchr(part, '@'), *s;
 
-	if (!at || at == part || at - part > (int)ARRAY_SIZE(acs_names))
+	if (!at || at == part || at - part > NR_ACS_CONTROLS)
 		errx(EXIT_USAGE, "'%s' is not FLAGS@PATH, with 7 flags at most",
 		     part);
 	for (s = at - 1; s >= part; s--, bit <<= 1) {
@@ -369,17 +398,35 @@ static void config_part(struct machine *m, char *part)
 		mask |= strchr("01", *s) ? bit : 0;
 		flags |= *s == '1' ? bit : 0;
 	}
+	if (!mask)
+		errx(EXIT_USAGE, "'%s' changes no bit", part);
 	configure_matching(m, at + 1, mask, flags);
+}
+
+static void check_parts(const char *list, const char *separator)
+{
+	const char *s;
+
+	for (s = list;; s++) {
+		size_t length = strcspn(s, separator);
+
+		if (!length)
+			errx(EXIT_USAGE, "'%s': nothing is before or after a '%s'",
+			     list, separator);
+		s += length;
+		if (!*s)
+			return;
+	}
 }
 
 static void apply_to_parts(struct machine *m, char *list,
 			   const char *separator,
 			   void (*apply)(struct machine *m, char *part))
 {
-	char *part, *state = NULL;
+	char *part;
 
-	for (part = strtok_r(list, separator, &state); part;
-	     part = strtok_r(NULL, separator, &state))
+	check_parts(list, separator);
+	while ((part = strsep(&list, separator)))
 		apply(m, part);
 }
 
@@ -407,6 +454,15 @@ static void bus_peer2peer(struct machine *m, char *value)
 			set_payload(&m->fn[i], 0);
 }
 
+static void no_ats(struct machine *m, char *value)
+{
+	int i;
+
+	for (i = 0; i < m->nr; i++)
+		if (ats_enabled(&m->fn[i]))
+			change_ats(&m->fn[i], "off");
+}
+
 static const struct option_of_pci {
 	const char *name;	/* ends in '=' if a value follows */
 	void (*apply)(struct machine *m, char *value);
@@ -415,6 +471,7 @@ static const struct option_of_pci {
 	{ "config_acs=", config_acs },
 	{ "p2pdma_allow_host=", allow_hosts },
 	{ "pcie_bus_peer2peer", bus_peer2peer },
+	{ "noats", no_ats },
 };
 
 static void pci_option(struct machine *m, char *text)

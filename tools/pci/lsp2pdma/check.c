@@ -8,6 +8,10 @@
  * and what memory they have published, aren't looked at: a script may ask this
  * before they are loaded.
  *
+ * Another model of the same class is a spare that was put in, and does the work
+ * of the old one if it reaches as much: that is told, and is no failure. What is
+ * of another class can't do that work: the function that was there is gone.
+ *
  * A list has a pair a line; '#' begins a comment:
  *   PROVIDER CLIENT [bus-address|through-host|through-host-writes-only|
  *		      not-supported|reached]
@@ -16,6 +20,8 @@
 #include <errno.h>
 #include <stdlib.h>
 #include <string.h>
+
+#include <pci/pci.h>
 
 #include "machine.h"
 
@@ -39,12 +45,18 @@ struct wanted {
  * struct place - a function of the file
  * @text: what it is called there
  * @now: index in the machine, NONE: it isn't here
+ * @other: index of what is there, of another class; NONE
+ * @asked: it is of a pair; other functions are only between these
  * @missed: a pair needs it
+ * @model: what it was, vendor << 16 | device; 0: it isn't known, or as it was
  */
 struct place {
 	char *text;
 	int now;
+	int other;
+	bool asked;
 	bool missed;
+	unsigned int model;
 };
 
 /**
@@ -139,6 +151,32 @@ static void find_by_address(struct check *c, const struct machine *old,
 		c->place[i].now = now;
 }
 
+static unsigned int model_of(const struct function *f)
+{
+	if (!f->vendor || f->vendor == 0xffff)
+		return 0;
+	return f->vendor << 16 | f->device;
+}
+
+static void compare_models(const struct check *c, struct place *place,
+			   const struct function *old)
+{
+	const struct function *now;
+
+	place->other = NONE;
+	if (place->now == NONE)
+		return;
+	now = &c->m->fn[place->now];
+	if (old->class >> 8 == now->class >> 8) {
+		if (model_of(now) && model_of(now) != model_of(old))
+			place->model = model_of(old);
+	} else if (old->class >> 8 != PCI_CLASS_OTHERS &&
+		   now->class >> 8 != PCI_CLASS_OTHERS) {
+		place->other = place->now;
+		place->now = NONE;
+	}
+}
+
 static void find_places(struct check *c, const struct machine *old)
 {
 	struct key *old_keys = make_keys(old), *keys = make_keys(c->m), *found;
@@ -156,9 +194,11 @@ static void find_places(struct check *c, const struct machine *old)
 		if (found)
 			taken[found->i] = true;
 	}
-	for (i = 0; i < old->nr; i++)
+	for (i = 0; i < old->nr; i++) {
 		if (c->place[i].now == NONE)
 			find_by_address(c, old, taken, i);
+		compare_models(c, &c->place[i], &old->fn[i]);
+	}
 	free_keys(old_keys, old->nr);
 	free_keys(keys, c->m->nr);
 	free(taken);
@@ -348,8 +388,10 @@ static void collect_places(struct check *c, const struct line *lines, int nr)
 		if (!i || strcmp(c->place[i].text, c->place[unique - 1].text))
 			c->place[unique++].text = copy_text(c->place[i].text);
 	c->nr_places = unique;
-	for (i = 0; i < unique; i++)
+	for (i = 0; i < unique; i++) {
 		c->place[i].now = find_now(c->m, c->place[i].text);
+		c->place[i].other = NONE;
+	}
 }
 
 static void read_list(struct check *c, const char *name, FILE *file)
@@ -487,6 +529,8 @@ static enum difference compare_pair(struct check *c, const struct wanted *w,
 	struct place *provider = &c->place[w->provider];
 	struct place *client = &c->place[w->client];
 
+	provider->asked = true;
+	client->asked = true;
 	if (provider->now != NONE && client->now != NONE) {
 		ask(c->m, provider->now, client->now, q);
 		return compare(w, grade_of(q));
@@ -531,8 +575,37 @@ static void print_gone(const struct check *c)
 			fputs(comma, stdout);
 			print_json_text(c->place[i].text);
 		} else {
-			printf("gone: %s is not here\n", c->place[i].text);
+			printf("gone: %s is not here", c->place[i].text);
+			if (c->place[i].other != NONE)
+				printf(", but a %s in its place",
+				       kind_text(&c->m->fn[c->place[i].other]));
+			putchar('\n');
 		}
+		comma = ",";
+	}
+}
+
+static void print_replaced(const struct check *c)
+{
+	const char *comma = "";
+	int i;
+
+	for (i = 0; i < c->nr_places; i++) {
+		const struct place *place = &c->place[i];
+		const struct function *now;
+
+		if (!place->model || !place->asked)
+			continue;
+		now = &c->m->fn[place->now];
+		if (json)
+			printf("%s{\"address\":\"%s\",\"was\":\"%04x:%04x\",\"is\":\"%04x:%04x\"}",
+			       comma, address_text(&now->address),
+			       place->model >> 16, place->model & 0xffff,
+			       now->vendor, now->device);
+		else
+			printf("replaced: %s was %04x:%04x, is %04x:%04x\n",
+			       address_text(&now->address), place->model >> 16,
+			       place->model & 0xffff, now->vendor, now->device);
 		comma = ",";
 	}
 }
@@ -554,6 +627,7 @@ static void report(struct check *c, int count[NR_DIFFERENCES])
 	if (!json) {
 		compare_all(c, count);
 		print_gone(c);
+		print_replaced(c);
 		print_count(c, count);
 		print_assumed(c->m);
 		return;
@@ -562,6 +636,8 @@ static void report(struct check *c, int count[NR_DIFFERENCES])
 	compare_all(c, count);
 	printf("],\"gone\":[");
 	print_gone(c);
+	printf("],\"replaced\":[");
+	print_replaced(c);
 	printf("],\"pairs\":%d,\"as_before\":%d,\"lost\":%d,\"changed\":%d,",
 	       c->nr, count[SAME] + count[GAINED], count[LOST] + count[GONE],
 	       count[CHANGED]);

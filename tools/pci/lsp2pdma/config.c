@@ -103,11 +103,31 @@ bool acs_words(const struct function *f, unsigned int *cap, unsigned int *ctrl)
 	return pos;
 }
 
+const struct acs_name acs_names[NR_ACS_CONTROLS] = {
+	{ "SV", "SrcValid" },
+	{ "TB", "TransBlk" },
+	{ "RR", "ReqRedir" },
+	{ "CR", "CmpltRedir" },
+	{ "UF", "UpstreamFwd" },
+	{ "EC", "EgressCtrl" },
+	{ "DT", "DirectTrans" },
+};
+
 bool ats_enabled(const struct function *f)
 {
 	unsigned int pos = find_extended(f, PCI_EXT_CAP_ID_ATS);
 
 	return pos && config_word(f, pos + PCI_ATS_CTRL) & PCI_ATS_CTRL_ENABLE;
+}
+
+/* Version 1 of the capability ends before it. */
+unsigned int find_control2(const struct function *f)
+{
+	unsigned int pos = find_capability(f, PCI_CAP_ID_EXP);
+
+	if (!pos || (config_word(f, pos + PCI_EXP_FLAGS) & PCI_EXP_FLAGS_VERS) < 2)
+		return 0;
+	return pos + PCI_EXP_DEVCTL2;
 }
 
 unsigned int secondary_bus(const struct function *f)

@@ -3,20 +3,13 @@
  * lsp2pdma: "explain", the answer for one pair, hop by hop
  *
  * The path is drawn from the tree, and the rules say which function decided.
- * What would change a refusal is said where one parameter does; sets of
- * changes are what "plan" is for.
+ * What would change a refusal is in advice.c.
  */
 #include <stdlib.h>
 
 #include <pci/pci.h>
 
-#include "machine.h"
-
-/* Where a function is on the path */
-enum role {
-	BETWEEN, CLIENT_SIDE, PROVIDER_SIDE, COMMON, COMMON_TURN, ITSELF, PASS,
-	TURN, ROOT_COMPLEX,
-};
+#include "explain.h"
 
 static const struct {
 	const char *name;
@@ -36,50 +29,6 @@ static const struct {
 		"turn", "  <- redirected packets turn here, without UpstreamFwd"
 	},
 	[ROOT_COMPLEX]	= { "root-complex", "" },
-};
-
-/**
- * struct hop - a function of the path
- * @fn: index, NONE for the root complex
- * @role: what it is there
- * @sends: requests go up through it, or from it, which takes bus mastering
- * @takes: requests go down through it, or to it, which takes memory decode
- * @has_link: packets cross the link that its registers tell of
- */
-struct hop {
-	int fn;
-	enum role role;
-	bool sends;
-	bool takes;
-	bool has_link;
-};
-
-/**
- * struct answer - all that is known of a pair
- * @provider: index
- * @client: index
- * @common: nearest bridge above, or at, both, or NONE
- * @q: the verdict
- * @source: where that is from
- * @registers: the verdict of the rules
- * @has_registers: @registers can be compared with @q
- * @differs: and says something else
- * @is_redirected: packets go up from @common
- * @hop: the path, from the client on
- * @nr: their number
- */
-struct answer {
-	int provider;
-	int client;
-	int common;
-	struct pci_p2pdma_query q;
-	enum answer_source source;
-	struct pci_p2pdma_query registers;
-	bool has_registers;
-	bool differs;
-	bool is_redirected;
-	struct hop *hop;
-	int nr;
 };
 
 /* The path */
@@ -209,7 +158,7 @@ static bool are_same(const struct pci_p2pdma_query *a,
 	       same_address(&a->at, &b->at);
 }
 
-static bool is_path_readable(const struct machine *m, const struct answer *a)
+bool is_path_readable(const struct machine *m, const struct answer *a)
 {
 	int i;
 
@@ -305,172 +254,6 @@ static const struct hop *find_narrowest(const struct machine *m,
 		*narrowest = link;
 	}
 	return at;
-}
-
-/* What would change a refusal */
-
-/**
- * struct advice - what would change a refusal
- * @parameter: boot parameter, unquoted, or NULL
- * @condition: what has to be the case, before it; or why nothing helps
- * @is_quoted: ";" is in it, or could be, which ends a boot loader's command
- * @cost: what to know first, after it
- */
-struct advice {
-	char *parameter;
-	char *condition;
-	bool is_quoted;
-	const char *cost;
-};
-
-static struct advice advise_nothing(const char *why)
-{
-	return (struct advice){ .condition = copy_text(why) };
-}
-
-static const char no_host[] =
-	"nothing; there is no host bridge and no root port on the\n"
-	"root bus, by which its root complex could be told from others";
-
-static const char host_cost[] =
-	"(without \":w\": reads, too). Where it doesn't, data is lost without an error:\n"
-	"Documentation/driver-api/pci/p2pdma.rst says what to know first";
-
-static const char no_change[] =
-	"nothing in the registers, which let it pass; a write of what\n"
-	"they hold (setpci) makes the kernel read them again";
-
-static const char acs_cost[] =
-	"(that takes isolation away: an IOMMU then can't separate the devices below)";
-
-static const char payload_cost[] =
-	"(all devices then send 128 bytes in a packet at most, which costs throughput)";
-
-static struct advice advise_host(struct machine *m, const struct answer *a)
-{
-	unsigned int x = rules_host(m, a->provider);
-	unsigned int y = rules_host(m, a->client);
-	struct advice advice = {
-		.is_quoted = x != y,
-		.cost = host_cost,
-	};
-
-	if (!x || !y)
-		return advise_nothing(no_host);
-	advice.condition = copy_text("if you know that the root complex routes writes from peer\n"
-				     "to peer, ");
-	if (x == y)
-		advice.parameter = format_text("pci=p2pdma_allow_host=%04x:%04x:w",
-					       x >> 16, x & 0xffff);
-	else
-		advice.parameter = format_text("pci=p2pdma_allow_host=%04x:%04x:w;%04x:%04x:w",
-					       x >> 16, x & 0xffff, y >> 16,
-					       y & 0xffff);
-	return advice;
-}
-
-static struct advice advise_reading(const struct machine *m)
-{
-	if (!m->fn->line)
-		return advise_nothing("only root can read ACS, and is told");
-	return (struct advice){
-		.condition = format_text("%s doesn't hold the ACS registers; made as root\n"
-				    "it would", m->source),
-	};
-}
-
-/*
- * Both sides, if both redirect: a change of one of them would not be enough.
- * What no parameter turns off may be let through by the host.
- */
-static struct advice advise_acs(struct machine *m, const struct answer *a)
-{
-	int at[2], nr;
-	char *first, *second;
-	struct advice advice = { .is_quoted = true, .cost = acs_cost };
-
-	if (a->common == NONE)
-		return advise_nothing("not ACS alone; the path crosses the root complex");
-	if (!is_path_readable(m, a))
-		return advise_reading(m);
-	nr = rules_redirectors(m, a->provider, a->client, at);
-	if (!nr && !a->differs &&
-	    (a->q.reason == PCI_P2PDMA_REASON_ACS_REQ_REDIR ||
-	     a->q.reason == PCI_P2PDMA_REASON_ACS_CMPLT_REDIR))
-		return advise_host(m, a);
-	if (!nr)
-		return advise_nothing("no parameter turns this off");
-	first = path_text(m, at[0]);
-	second = nr > 1 ? path_text(m, at[1]) : copy_text("");
-	advice.condition = copy_text("");
-	advice.parameter = format_text("pci=disable_acs_redir=%s%s%s", first,
-				       nr > 1 ? ";" : "", second);
-	free(first);
-	free(second);
-	return advice;
-}
-
-static struct advice advise_unknown(const struct machine *m,
-				    const struct answer *a)
-{
-	if (!is_path_readable(m, a))
-		return advise_reading(m);
-	return advise_nothing("nothing, before the extended config space there can be read");
-}
-
-/* What couldn't be read differs from everything. */
-static struct advice advise_payload(const struct machine *m,
-				    const struct answer *a)
-{
-	if (!is_path_readable(m, a))
-		return advise_reading(m);
-	return (struct advice){
-		.parameter = copy_text("pci=pcie_bus_peer2peer"),
-		.condition = copy_text(""),
-		.cost = payload_cost,
-	};
-}
-
-/* Why nothing helps, by reason */
-static const char * const hopeless[] = {
-	[PCI_P2PDMA_REASON_UNTRUSTED] =
-		"nothing; firmware says that it is outside of the machine",
-	[PCI_P2PDMA_REASON_ACS_ENHANCED] = "no parameter turns this off",
-	[PCI_P2PDMA_REASON_MEM_ENCRYPT] =
-		"devices below one switch, or a host without memory\n"
-		"encryption (mem_encrypt=off), which gives its protection up. If there is none,\n"
-		"say so: --assume encrypted=no",
-	[PCI_P2PDMA_REASON_DMA_MASK] =
-		"a provider's BAR at addresses that the client can reach;\n"
-		"setup of the firmware may place it (\"above 4G decoding\")",
-	[PCI_P2PDMA_REASON_SWIOTLB] =
-		"without swiotlb=force, or in a machine that needn't bounce",
-	[PCI_P2PDMA_REASON_TAG_SIZE] =
-		"no parameter; 10-bit tags of the client would have to be off",
-	[PCI_P2PDMA_REASON_REMOVED] = "nothing; ask again",
-};
-
-static struct advice advise(struct machine *m, const struct answer *a)
-{
-	if (a->differs && is_reached(&a->registers))
-		return advise_nothing(no_change);
-	switch (a->q.reason) {
-	case PCI_P2PDMA_REASON_ACS_REQ_REDIR:
-	case PCI_P2PDMA_REASON_ACS_CMPLT_REDIR:
-	case PCI_P2PDMA_REASON_ACS_EGRESS:
-	case PCI_P2PDMA_REASON_NO_UPSTREAM_FORWARDING:
-		return advise_acs(m, a);
-	case PCI_P2PDMA_REASON_ACS_UNKNOWN:
-		return advise_unknown(m, a);
-	case PCI_P2PDMA_REASON_ROOT_COMPLEX:
-	case PCI_P2PDMA_REASON_NO_HOST_BRIDGE:
-		return advise_host(m, a);
-	case PCI_P2PDMA_REASON_PAYLOAD_SIZE:
-		return advise_payload(m, a);
-	}
-	if (a->q.reason < ARRAY_SIZE(hopeless) && hopeless[a->q.reason])
-		return advise_nothing(hopeless[a->q.reason]);
-	return advise_nothing("not known to this tool");
 }
 
 /* In words */

@@ -109,11 +109,8 @@ void set_allowed(struct machine *m, const char *text)
 	size_t length;
 
 	m->nr_allowed = 0;
-	for (;; text += length) {
-		text += strspn(text, ";");
+	for (;; text += length + 1) {
 		length = strcspn(text, ";");
-		if (!length)
-			break;
 		if (m->nr_allowed == MAX_ALLOWED)
 			errx(EXIT_USAGE, "more than %d host bridges are allowed",
 			     MAX_ALLOWED);
@@ -121,9 +118,9 @@ void set_allowed(struct machine *m, const char *text)
 			errx(EXIT_USAGE,
 			     "\"%.*s\" is not VVVV:DDDD or VVVV:DDDD:w",
 			     (int)length, text);
+		if (!text[length])
+			return;
 	}
-	if (!m->nr_allowed)
-		errx(EXIT_USAGE, "no host bridge is named (VVVV:DDDD)");
 }
 
 /*

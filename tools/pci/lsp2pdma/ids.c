@@ -19,8 +19,6 @@
 #define CLASS_BRIDGE	0x06
 #define CLASS_NVME	0x0108
 
-static struct pci_access *access_ids;
-
 /* Texts from files */
 
 /* A file can't move the cursor, nor change what is on the terminal. */
@@ -39,9 +37,9 @@ static void blank_controls(char *text)
 	}
 }
 
-/* The PCI ID database */
+/* libpci */
 
-static noreturn void ids_failed(char *format, ...)
+static noreturn void library_failed(char *format, ...)
 {
 	va_list args;
 
@@ -49,26 +47,33 @@ static noreturn void ids_failed(char *format, ...)
 	verrx(EXIT_OTHER, format, args);
 }
 
-static void ids_silent(char *format, ...)
+static void library_silent(char *format, ...)
 {
 }
 
-static void ids_open(void)
+/* By sysfs only: other ways to config space are for kernels of long ago. */
+struct pci_access *library(void)
 {
-	access_ids = pci_alloc();
-	/* pci_init() would set these, but looks for ways to hardware, too. */
-	access_ids->error = ids_failed;
-	access_ids->warning = ids_silent;
-	access_ids->debug = ids_silent;
-	pci_load_name_list(access_ids);
+	static struct pci_access *access;
+
+	if (access)
+		return access;
+	access = pci_alloc();
+	access->error = library_failed;
+	access->warning = library_silent;
+	access->debug = library_silent;
+	access->method = PCI_ACCESS_SYS_BUS_PCI;
+	pci_init(access);
+	return access;
 }
+
+/* The PCI ID database */
 
 void ids_load(struct machine *m)
 {
 	int i;
 
-	if (!access_ids)
-		ids_open();
+	pci_load_name_list(library());
 	for (i = 0; i < m->nr; i++) {
 		blank_controls(m->fn[i].title);
 		blank_controls(m->fn[i].names);
@@ -97,11 +102,9 @@ static const char *vendor_name(const struct machine *m,
 	static char name[NAME_SIZE];
 	unsigned int vendor = vendor_of(m, f);
 
-	if (!access_ids)
-		ids_open();
 	if (!vendor)
 		return NULL;
-	return pci_lookup_name(access_ids, name, sizeof(name),
+	return pci_lookup_name(library(), name, sizeof(name),
 			       PCI_LOOKUP_VENDOR | LOOKUP_FLAGS, vendor);
 }
 
@@ -109,11 +112,9 @@ static const char *device_name(const struct function *f)
 {
 	static char name[NAME_SIZE];
 
-	if (!access_ids)
-		ids_open();
 	if (!has_numbers(f))
 		return f->physfn == NONE ? NULL : "Virtual Function";
-	return pci_lookup_name(access_ids, name, sizeof(name),
+	return pci_lookup_name(library(), name, sizeof(name),
 			       PCI_LOOKUP_DEVICE | LOOKUP_FLAGS, f->vendor,
 			       f->device);
 }

@@ -165,23 +165,20 @@ static void read_group(struct function *f)
 /* 64 bytes without privilege, and nothing while the function is gone */
 static void read_config(struct function *f)
 {
-	char path[PATH_MAX];
-	ssize_t length;
-	int fd;
+	static const int sizes[] = { CONFIG_SIZE, 256, 64 };
+	struct pci_dev *dev = pci_get_dev(library(), f->address.domain,
+					  f->address.bus, f->address.devfn >> 3,
+					  f->address.devfn & 7);
+	size_t i;
 
-	snprintf(path, sizeof(path), DEVICES "/%s/config",
-		 address_text(&f->address));
-	fd = open(path, O_RDONLY);
-	if (fd < 0)
-		return;
-	length = pread(fd, f->config, CONFIG_SIZE, 0);
-	close(fd);
-	f->known = length >= CONFIG_SIZE ? CONFIG_SIZE : length >= 256 ? 256 :
-		   length >= 64 ? 64 : 0;
-	config_forget(f, f->known);
+	for (i = 0; i < ARRAY_SIZE(sizes) && !f->known; i++)
+		if (pci_read_block(dev, 0, f->config, sizes[i]))
+			f->known = sizes[i];
+	pci_free_dev(dev);
 	if (f->known > 64 && config_long(f, PCI_VENDOR_ID) == 0xffffffff &&
 	    config_long(f, PCI_COMMAND) == 0xffffffff)
 		f->known = 0;
+	config_forget(f, f->known);
 }
 
 static void read_facts(struct function *f)

@@ -140,6 +140,8 @@ static void read_options(int argc, char **argv, struct options *o)
 
 	while ((option = getopt_long(argc, argv, "ac:v:d:i:F:r:A:H:e:s:Rjh",
 				     long_options, NULL)) != -1) {
+		if (optarg && !*optarg)
+			errx(EXIT_USAGE, "the value of an option is empty");
 		if (is_selection(option) || is_machine(o, option))
 			continue;
 		switch (option) {
@@ -235,6 +237,26 @@ static bool is_command(const char *text)
 	return false;
 }
 
+/* What would have no effect isn't what was meant. */
+static void check_words(int argc, char **argv)
+{
+	const struct selection *s = &selection;
+	bool filtered = s->class || s->vendor || s->driver;
+	int i;
+
+	for (i = 0; i < argc; i++)
+		if (!*argv[i])
+			errx(EXIT_USAGE, "an argument is empty");
+	if (!argc)
+		return;
+	if ((filtered || s->all) &&
+	    (!strcmp(argv[0], "explain") || !strcmp(argv[0], "plan") ||
+	     !strcmp(argv[0], "dump")))
+		errx(EXIT_USAGE, "-a, -c, -v and -d mean nothing to %s", argv[0]);
+	if (filtered && argc > 1 && strcmp(argv[0], "check"))
+		errx(EXIT_USAGE, "-c, -v and -d choose devices, which are named already");
+}
+
 int main(int argc, char **argv)
 {
 	static struct options options;
@@ -246,6 +268,7 @@ int main(int argc, char **argv)
 	argv += optind;
 	if (argc && !is_command(argv[0]))
 		return bad_usage();
+	check_words(argc, argv);
 	print_init(json);
 	read_machine(&machine, &options);
 	status = run(&machine, argc, argv);

@@ -8,6 +8,7 @@
  *   live.c            this machine: sysfs and libpci
  *   text.c            files: which kind, which function a line belongs to
  *   hex.c verbose.c dump.c   lines of lspci -xxxx, of lspci -vvv, of dumps
+ *   title.c capability.c     titles of functions, names of capabilities
  *        |
  *   machine.c         functions, and where they are in the tree
  *   config.c facts.c  what registers say, and what none says
@@ -16,7 +17,8 @@
  *   rules.c           the kernel's own source files, compiled for user space
  *   ask.c             the answer for a pair: the kernel's, a dump's, or the rules'
  *        |
- *   matrix.c tree.c explain.c graph.c plan.c plan_text.c check.c   the commands
+ *   matrix.c tree.c check.c  commands; of two files each:
+ *   explain.c advice.c  plan.c plan_text.c  groups.c graph.c
  *   isolation.c       IOMMU groups
  *   ids.c print.c wrap.c   names of devices; JSON, colours, words; long lines
  *        |
@@ -40,6 +42,11 @@
 #define CONFIG_SIZE	4096
 #define ACS_UNKNOWN	0xffff	/* ACS Control that isn't known */
 #define ACS_ENHANCED	0x1f80	/* ACS Control, r5.0 on: bits 12:7 */
+#define ACS_ENHANCED_CAP 0x0080	/* ACS Capability: it has them */
+/* 10-Bit Tags: supported (Device Capabilities 2), enabled (Device Control 2) */
+#define TAGS_COMPLETER	0x00010000
+#define TAGS_REQUESTER	0x00020000
+#define TAGS_ENABLE	0x1000
 
 /* Exit statuses, for scripts */
 enum {
@@ -225,7 +232,17 @@ bool is_downstream_port(const struct function *f);	/* root ports, too */
 bool is_readable(const struct function *f);
 /* ACS Capability and Control; false: no such capability, or unknown */
 bool acs_words(const struct function *f, unsigned int *cap, unsigned int *ctrl);
+/* The other ACS controls, by their bits: as --set and as lspci have them */
+#define NR_ACS_CONTROLS	7
+struct acs_name {
+	const char *letters;	/* "RR" */
+	const char *word;	/* "ReqRedir" */
+};
+
+extern const struct acs_name acs_names[NR_ACS_CONTROLS];
 bool ats_enabled(const struct function *f);
+/* Offset of Device Control 2; 0 without */
+unsigned int find_control2(const struct function *f);
 unsigned int secondary_bus(const struct function *f);
 /* Address of virtual function @n of @f; false: there is none */
 bool virtual_function(const struct function *f, unsigned int n,
@@ -244,12 +261,26 @@ unsigned int payload_size(const struct function *f);
 /* Sources. They exit with a message where they can't. */
 void read_live(struct machine *m);			/* live.c */
 void read_file(struct machine *m, const char *path);	/* text.c; "-": standard input */
+#define WANTED	"wanted: lspci -xxxx or lspci -vvvnn"
+/* title.c: what follows the address; @text is cut to pieces */
+void read_title(struct machine *m, struct function *f, char *text, int number,
+		bool is_dump);
 /* hex.c */
 /* 1 to @digits hexadecimal digits; @text: what follows */
 bool parse_hex(const char **text, int digits, unsigned int *value);
 /* true: the line was one of bytes */
 bool read_hex_line(struct machine *m, struct function *f, const char *line,
 		   int number);
+/* capability.c: by lspci's names; NONE: it may be any */
+int capability_by_name(const char *text, bool extended);
+int port_type_by_name(const char *text);	/* "Root Port (Slot+), MSI 00" */
+struct numbered {
+	const char *text;
+	unsigned int number;
+};
+
+/* The number of what @text begins with, NONE */
+int find_numbered(const char *text, const struct numbered *table, int nr);
 /* verbose.c: a line below a function's title; state is kept between calls */
 void read_verbose_line(struct machine *m, struct function *f, const char *line,
 		       int number);
@@ -320,6 +351,7 @@ void apply_change(struct machine *m, const char *text);
 int isolation_groups(struct machine *m, int *group);
 
 /* ids.c */
+struct pci_access *library(void);	/* libpci */
 void ids_load(struct machine *m);
 /* "Samsung NVMe SSD ..."; in a buffer until the next call */
 const char *model_text(const struct machine *m, const struct function *f);
@@ -362,6 +394,8 @@ void print_link(const struct link *link);		/* "16 GT/s x16" */
 
 /* The commands return exit statuses. */
 int command_matrix(struct machine *m);
+/* What would change a refusal, if nothing in the PCI tree does; or NULL */
+const char *outside_text(unsigned int reason);
 int command_tree(struct machine *m);
 int command_explain(struct machine *m, char **names);
 int command_graph(struct machine *m);

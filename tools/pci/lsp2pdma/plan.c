@@ -29,34 +29,37 @@
 static void save(struct plan *p)
 {
 	struct machine *m = p->m;
-	int i;
+	int i, j;
 
 	p->before = *m;
 	p->saved = zeroed(m->nr, sizeof(*p->saved));
 	for (i = 0; i < m->nr; i++) {
+		const struct function *f = &m->fn[i];
 		struct registers *r = &p->saved[i];
-		unsigned int acs = find_extended(&m->fn[i], PCI_EXT_CAP_ID_ACS);
-		unsigned int exp = find_capability(&m->fn[i], PCI_CAP_ID_EXP);
+		unsigned int acs = find_extended(f, PCI_EXT_CAP_ID_ACS);
+		unsigned int ats = find_extended(f, PCI_EXT_CAP_ID_ATS);
+		unsigned int exp = find_capability(f, PCI_CAP_ID_EXP);
 
-		r->acs = acs ? acs + PCI_ACS_CTRL : 0;
-		r->acs_value = config_word(&m->fn[i], r->acs);
-		r->devctl = exp ? exp + PCI_EXP_DEVCTL : 0;
-		r->devctl_value = config_word(&m->fn[i], r->devctl);
+		r->pos[ACS_CONTROL] = acs ? acs + PCI_ACS_CTRL : 0;
+		r->pos[CONTROL] = exp ? exp + PCI_EXP_DEVCTL : 0;
+		r->pos[CONTROL2] = find_control2(f);
+		r->pos[ATS_CONTROL] = ats ? ats + PCI_ATS_CTRL : 0;
+		for (j = 0; j < NR_REGISTERS; j++)
+			r->value[j] = config_word(f, r->pos[j]);
 	}
 }
 
 void restore_machine(struct plan *p)
 {
 	struct machine *m = p->m;
-	int i;
+	int i, j;
 
 	for (i = 0; i < m->nr; i++) {
-		struct registers *r = &p->saved[i];
+		const struct registers *r = &p->saved[i];
 
-		if (r->acs)
-			config_set(&m->fn[i], r->acs, 2, r->acs_value);
-		if (r->devctl)
-			config_set(&m->fn[i], r->devctl, 2, r->devctl_value);
+		for (j = 0; j < NR_REGISTERS; j++)
+			if (r->pos[j])
+				config_set(&m->fn[i], r->pos[j], 2, r->value[j]);
 	}
 	memcpy(m->allowed, p->before.allowed, sizeof(m->allowed));
 	m->nr_allowed = p->before.nr_allowed;
@@ -64,13 +67,40 @@ void restore_machine(struct plan *p)
 	rules_forget(m);
 }
 
-void apply_chosen(struct plan *p)
+/*
+ * Boot parameters are for the seven older ACS controls, of functions that are
+ * there at boot, which virtual ones are not.
+ */
+bool is_lasting(const struct plan *p, const struct change *c)
+{
+	if (c->kind == TAGS || c->kind == ENHANCED)
+		return false;
+	return c->at == NONE || p->m->fn[c->at].physfn == NONE;
+}
+
+static void apply_some(struct plan *p, bool lasting, bool fleeting)
 {
 	int i;
 
 	for (i = 0; i < p->nr; i++)
-		if (p->change[i].chosen)
+		if (p->change[i].chosen &&
+		    (is_lasting(p, &p->change[i]) ? lasting : fleeting))
 			apply_change(p->m, p->change[i].set);
+}
+
+void apply_chosen(struct plan *p)
+{
+	apply_some(p, true, true);
+}
+
+void apply_lasting(struct plan *p)
+{
+	apply_some(p, true, false);
+}
+
+void apply_fleeting(struct plan *p)
+{
+	apply_some(p, false, true);
 }
 
 bool is_chosen(const struct plan *p, enum change_kind kind)
@@ -152,9 +182,10 @@ static unsigned int can_clear(const struct machine *m, int i, unsigned int bits)
 {
 	unsigned int cap, ctrl;
 
-	if (i == NONE || m->fn[i].physfn != NONE ||
-	    !acs_words(&m->fn[i], &cap, &ctrl))
+	if (i == NONE || !acs_words(&m->fn[i], &cap, &ctrl))
 		return 0;
+	if (cap & ACS_ENHANCED_CAP)
+		cap |= ACS_ENHANCED;
 	return cap & ctrl & bits;
 }
 
@@ -173,6 +204,30 @@ static void add_redirections(struct plan *p, int client, int provider)
 	}
 	if (can_clear(p->m, provider, PCI_ACS_CTRL_CMPLT_RED))
 		add_acs(p, REDIRECT, provider, "-=CR");
+}
+
+/* Enhanced controls on the way to the root bus, from the function on */
+static void add_enhanced(struct plan *p, int i)
+{
+	for (; i != NONE; i = p->m->fn[i].parent)
+		if (can_clear(p->m, i, ACS_ENHANCED))
+			add_acs(p, ENHANCED, i, "-=EN");
+}
+
+/* Of a conventional client a bridge above makes the requests. */
+static void add_tags(struct plan *p, int i)
+{
+	char set[64];
+
+	for (; i != NONE; i = p->m->fn[i].parent) {
+		unsigned int pos = find_control2(&p->m->fn[i]);
+
+		if (!pos || !(config_word(&p->m->fn[i], pos) & TAGS_ENABLE))
+			continue;
+		snprintf(set, sizeof(set), "%s.10-bit-tags=off",
+			 address_of(p->m, i));
+		add_change(p, TAGS, i, set);
+	}
 }
 
 static void add_forwarding(struct plan *p, int bridge)
@@ -217,6 +272,11 @@ static void add_changes(struct plan *p, int client)
 	add_change(p, PAYLOAD, NONE, "kernel:pci=pcie_bus_peer2peer");
 	add_host(p, provider);
 	add_host(p, client);
+	add_enhanced(p, client);
+	add_enhanced(p, provider);
+	add_tags(p, client);
+	if (ats_enabled(&m->fn[client]))
+		add_change(p, ATS, NONE, "kernel:pci=noats");
 	/* One above the other: neither redirection nor forwarding matters. */
 	if (common == provider || common == client)
 		return;
@@ -283,16 +343,20 @@ static void do_without(struct plan *p)
 	}
 }
 
+/* Of two sets of the same size, that which a boot parameter can make */
 static int cost_of(const struct plan *p)
 {
-	static const int costs[] = {
-		[HOST] = 1000000, [PAYLOAD] = 10000, [FORWARD] = 1, [REDIRECT] = 1,
+	static const int costs[NR_KINDS] = {
+		[HOST] = 100000000, [PAYLOAD] = 1000000, [ATS] = 1000000,
+		[TAGS] = 1000, [ENHANCED] = 1000, [FORWARD] = 1000,
+		[REDIRECT] = 1000,
 	};
 	int i, cost = 0;
 
 	for (i = 0; i < p->nr; i++)
 		if (p->change[i].chosen)
-			cost += costs[p->change[i].kind];
+			cost += costs[p->change[i].kind] +
+				!is_lasting(p, &p->change[i]);
 	return cost;
 }
 
@@ -404,6 +468,7 @@ static char *why_not(struct plan *p)
 	rules_judge(p->m, p->provider, p->client[failing == NONE ? 0 : failing],
 		    &q);
 	restore_machine(p);
+	p->refusal = q.reason;
 	return reason_at(p->m, &q, "");
 }
 
@@ -426,6 +491,7 @@ static char *refusal_now(struct plan *p, bool *final)
 		*final = !is_reached(&q) && is_known_to_kernel_only(&q);
 		if (reason && !*final)
 			continue;
+		p->refusal = q.reason;
 		free(reason);
 		reason = reason_at(p->m, &q,
 				   source == FROM_KERNEL ? "the kernel says: " : "");

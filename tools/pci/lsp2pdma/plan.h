@@ -11,14 +11,18 @@
 enum change_kind {
 	HOST,
 	PAYLOAD,
+	ATS,
+	TAGS,
+	ENHANCED,
 	FORWARD,
 	REDIRECT,
+	NR_KINDS,
 };
 
 /**
  * struct change - what may be done
  * @kind: which of them
- * @at: the function, NONE for a host bridge and for payload sizes
+ * @at: the function, NONE for what is the whole machine's
  * @set: as --set takes it
  * @pairs: number of clients that it is for
  * @chosen: it is done
@@ -31,10 +35,17 @@ struct change {
 	bool chosen;
 };
 
-/* A function's registers that changes write to, at offset 0 if it hasn't them */
+/* Registers that changes write to */
+enum { ACS_CONTROL, CONTROL, CONTROL2, ATS_CONTROL, NR_REGISTERS };
+
+/**
+ * struct registers - those of a function
+ * @pos: where, 0: it hasn't that one
+ * @value: what they were
+ */
 struct registers {
-	unsigned int acs, acs_value;
-	unsigned int devctl, devctl_value;
+	unsigned int pos[NR_REGISTERS];
+	unsigned int value[NR_REGISTERS];
 };
 
 /**
@@ -51,6 +62,7 @@ struct registers {
  * @possible: what is chosen of @change is enough
  * @writes_only: some clients can only write then
  * @reason: why it isn't possible, NULL if it is; malloc()ed
+ * @refusal: PCI_P2PDMA_REASON_* of that
  */
 struct plan {
 	struct machine *m;
@@ -65,10 +77,17 @@ struct plan {
 	bool possible;
 	bool writes_only;
 	char *reason;
+	unsigned int refusal;
 };
 
-/* plan.c: the model as what is chosen makes it, and back */
+/*
+ * plan.c: the model as what is chosen makes it, and back. No boot parameter
+ * makes a change that isn't lasting.
+ */
 void apply_chosen(struct plan *p);
+void apply_lasting(struct plan *p);
+void apply_fleeting(struct plan *p);
+bool is_lasting(const struct plan *p, const struct change *c);
 void restore_machine(struct plan *p);
 /* The first client that doesn't get what it needs, NONE if all do */
 int find_failing(struct plan *p);

@@ -14,16 +14,28 @@
 
 #define ACS_CTRL	"ECAP_ACS+6.w"	/* as setpci has it */
 
-static const char * const kind_names[] = {
+#define CONTROL2_TEXT	"CAP_EXP+28.w"
+
+static const char * const kind_names[NR_KINDS] = {
 	[HOST] = "host",
 	[PAYLOAD] = "payload",
+	[ATS] = "ats",
+	[TAGS] = "tags",
+	[ENHANCED] = "enhanced",
 	[FORWARD] = "forward",
 	[REDIRECT] = "redirect",
 };
 
+/* What is no register, and what drivers have read already */
+static const char * const only_at_boot[NR_KINDS] = {
+	[HOST] = "A host bridge can be allowed",
+	[PAYLOAD] = "Payload sizes can be changed",
+	[ATS] = "ATS can be turned off",
+};
+
 /**
  * struct parameters - for boot
- * @plain: without bits where that is possible; NULL: there is none
+ * @plain: without bits where that is possible; NULL: no change can be made so
  * @config_acs: ACS bit by bit, NULL if no ACS bits change
  */
 struct parameters {
@@ -33,17 +45,35 @@ struct parameters {
 
 /* Parameters */
 
-static bool changes_acs(const struct plan *p)
-{
-	return is_chosen(p, REDIRECT) || is_chosen(p, FORWARD);
-}
-
-/* Context: between apply_chosen() and restore_machine() */
-static bool is_written(const struct plan *p, int i)
+/* Bits that differ. Context: before restore_machine() */
+static unsigned int written(const struct plan *p, int i, int which)
 {
 	const struct registers *r = &p->saved[i];
 
-	return r->acs && config_word(&p->m->fn[i], r->acs) != r->acs_value;
+	if (!r->pos[which])
+		return 0;
+	return config_word(&p->m->fn[i], r->pos[which]) ^ r->value[which];
+}
+
+static bool changes_acs(const struct plan *p)
+{
+	int i;
+
+	for (i = 0; i < p->m->nr; i++)
+		if (written(p, i, ACS_CONTROL))
+			return true;
+	return false;
+}
+
+static bool has_lasting(const struct plan *p, bool lasting)
+{
+	int i;
+
+	for (i = 0; i < p->nr; i++)
+		if (p->change[i].chosen &&
+		    is_lasting(p, &p->change[i]) == lasting)
+			return true;
+	return false;
 }
 
 /*
@@ -72,7 +102,7 @@ static void print_paths(const struct plan *p, bool flags, FILE *to)
 	int i;
 
 	for (i = 0; i < p->m->nr; i++) {
-		if (!is_written(p, i))
+		if (!written(p, i, ACS_CONTROL))
 			continue;
 		fputs(separator, to);
 		if (flags)
@@ -107,6 +137,10 @@ static char *make_parameter(const struct plan *p, bool flags)
 		fputs("pcie_bus_peer2peer", to);
 		comma = ",";
 	}
+	if (is_chosen(p, ATS)) {
+		fprintf(to, "%snoats", comma);
+		comma = ",";
+	}
 	if (changes_acs(p)) {
 		fprintf(to, "%s%s=", comma,
 			flags ? "config_acs" : "disable_acs_redir");
@@ -133,6 +167,7 @@ static char *tried(struct plan *p, char *parameter)
 	change = format_text("kernel:%s", parameter);
 	apply_change(p->m, change);
 	free(change);
+	apply_fleeting(p);
 	failing = find_failing(p);
 	restore_machine(p);
 	if (failing == NONE)
@@ -146,10 +181,10 @@ static struct parameters make_parameters(struct plan *p)
 {
 	struct parameters made = { 0 };
 
-	apply_chosen(p);
+	apply_lasting(p);
 	if (changes_acs(p))
 		made.config_acs = make_parameter(p, true);
-	if (!is_chosen(p, FORWARD) && count_chosen(p))
+	if (!is_chosen(p, FORWARD) && has_lasting(p, true))
 		made.plain = make_parameter(p, false);
 	restore_machine(p);
 	made.config_acs = tried(p, made.config_acs);
@@ -159,23 +194,30 @@ static struct parameters make_parameters(struct plan *p)
 	return made;
 }
 
-/* Lines for setpci; payload sizes can't be changed under drivers. */
+/*
+ * Lines for setpci. Payload sizes can't be changed under drivers, and the
+ * kernel goes by what it knows of ATS, not by the register.
+ */
 static void print_setpci(const struct plan *p, const char *before,
 			 const char *after, const char *separator)
 {
+	static const char * const names[NR_REGISTERS] = {
+		[ACS_CONTROL] = ACS_CTRL, [CONTROL2] = CONTROL2_TEXT,
+	};
 	const char *between = "";
-	int i;
+	int i, j;
 
 	for (i = 0; i < p->m->nr; i++) {
-		unsigned int was = p->saved[i].acs_value, is;
+		for (j = 0; j < NR_REGISTERS; j++) {
+			unsigned int bits = written(p, i, j);
 
-		if (!is_written(p, i))
-			continue;
-		is = config_word(&p->m->fn[i], p->saved[i].acs);
-		printf("%s%ssetpci -s %s " ACS_CTRL "=%04x:%04x%s", between,
-		       before, address_of(p->m, i), is & (was ^ is), was ^ is,
-		       after);
-		between = separator;
+			if (!names[j] || !bits)
+				continue;
+			printf("%s%ssetpci -s %s %s=%04x:%04x%s", between,
+			       before, address_of(p->m, i), names[j],
+			       ~p->saved[i].value[j] & bits, bits, after);
+			between = separator;
+		}
 	}
 }
 
@@ -338,6 +380,10 @@ static void print_json(struct plan *p, const struct parameters *with)
 	apply_chosen(p);
 	print_setpci(p, "\"", "\"", ",");
 	restore_machine(p);
+	printf("],\"each_boot\":[");
+	apply_fleeting(p);
+	print_setpci(p, "\"", "\"", ",");
+	restore_machine(p);
 	printf("],\"parameter\":");
 	print_json_text(with->plain);
 	printf(",\"config_acs\":");
@@ -376,6 +422,17 @@ static void print_change(const struct plan *p, const struct change *c)
 	case PAYLOAD:
 		printf("payloads of 128 bytes in all of the machine");
 		break;
+	case ATS:
+		printf("no Address Translation Services (ATS) in all of the machine");
+		break;
+	case TAGS:
+		print_function(p->m, c->at);
+		printf(": 10-bit tags off");
+		break;
+	case ENHANCED:
+		print_function(p->m, c->at);
+		printf(": ACS enhanced controls off");
+		break;
 	case FORWARD:
 		print_function(p->m, c->at);
 		printf(": Upstream Forwarding on");
@@ -383,6 +440,8 @@ static void print_change(const struct plan *p, const struct change *c)
 	case REDIRECT:
 		print_function(p->m, c->at);
 		printf(": ACS %s off", strchr(c->set, '=') + 1);
+		break;
+	case NR_KINDS:
 		break;
 	}
 	putchar('\n');
@@ -404,15 +463,52 @@ static void print_boot(const struct parameters *with)
 
 static void print_now(struct plan *p)
 {
-	if (changes_acs(p)) {
+	const char *start = "\n";
+	int kind;
+
+	if (is_chosen(p, REDIRECT) || is_chosen(p, FORWARD) ||
+	    has_lasting(p, false)) {
 		printf("\nFor now, as root, until a reset or the next boot:\n");
 		apply_chosen(p);
 		print_setpci(p, "  ", "\n", "");
 		restore_machine(p);
 	}
-	if (is_chosen(p, HOST) || is_chosen(p, PAYLOAD))
-		printf("\n%s only at boot.\n", is_chosen(p, PAYLOAD) ?
-		       "Payload sizes can be changed" : "A host bridge can be allowed");
+	if (is_chosen(p, TAGS))
+		printf("(10-bit tags: while no driver is bound there, with nothing in flight.)\n");
+	for (kind = 0; kind < NR_KINDS; kind++) {
+		if (!only_at_boot[kind] || !is_chosen(p, kind))
+			continue;
+		printf("%s%s only at boot.\n", start, only_at_boot[kind]);
+		start = "";
+	}
+}
+
+static bool changes_virtual(const struct plan *p)
+{
+	int i;
+
+	for (i = 0; i < p->nr; i++)
+		if (p->change[i].chosen && p->change[i].at != NONE &&
+		    p->m->fn[p->change[i].at].physfn != NONE)
+			return true;
+	return false;
+}
+
+static void print_each_boot(struct plan *p)
+{
+	if (!has_lasting(p, false))
+		return;
+	printf("\nAt each boot%s, since no parameter does it:\n",
+	       changes_virtual(p) ? ", and when virtual functions are made" : "");
+	apply_fleeting(p);
+	print_setpci(p, "  ", "\n", "");
+	restore_machine(p);
+}
+
+static void print_writes_only(void)
+{
+	printf("\nSome clients can write to the provider, but not read from it. If\n%s\n",
+	       "the host bridge routes reads, too, allow it without \":w\".");
 }
 
 static void print_warnings(const struct plan *p)
@@ -421,8 +517,7 @@ static void print_warnings(const struct plan *p)
 		printf("\nNo register tells whether that host bridge routes. If not,\n%s\n",
 		       "data is lost without an error: ask its vendor, and test.");
 	if (p->writes_only)
-		printf("\nSome clients can write to the provider, but not read from it. If\n%s\n",
-		       "the host bridge routes reads, too, allow it without \":w\".");
+		print_writes_only();
 }
 
 static void print_try(const struct plan *p)
@@ -458,12 +553,13 @@ static void print_changes(struct plan *p, const struct parameters *with)
 			print_change(p, &p->change[i]);
 	print_now(p);
 	print_boot(with);
+	print_each_boot(p);
 	print_warnings(p);
 	find_merges(p, &g);
 	print_merges(p->m, &g);
 	free_merges(&g);
 	if (is_chosen(p, REDIRECT))
-		printf("What is below these ports reaches its peers past an IOMMU, %s.\n",
+		printf("What isn't redirected any more goes past an IOMMU, %s.\n",
 		       "whatever groups say");
 	print_try(p);
 }
@@ -472,10 +568,15 @@ static void print_words(struct plan *p, const struct parameters *with)
 {
 	if (!p->possible) {
 		printf("nothing helps: %s\n", p->reason);
+		if (outside_text(p->refusal))
+			printf("what would change it: %s\n",
+			       outside_text(p->refusal));
 	} else if (!count_chosen(p)) {
 		printf("nothing to do: ");
 		print_aim(p);
-		printf("%s\n", p->writes_only ? ", some of them to write only" : "");
+		putchar('\n');
+		if (p->writes_only)
+			print_writes_only();
 	} else {
 		print_changes(p, with);
 	}

@@ -194,28 +194,22 @@ const char *cell_text(const struct pci_p2pdma_query *q)
 
 /* Access Control Services and links */
 
-static const struct {
-	unsigned int bit;
-	const char *name;
-} acs_bits[] = {
-	{ PCI_ACS_CTRL_VALID, "SrcValid" },
-	{ PCI_ACS_CTRL_REQ_RED, "ReqRedir" },
-	{ PCI_ACS_CTRL_CMPLT_RED, "CmpltRedir" },
-	{ PCI_ACS_CTRL_FORWARD, "UpstreamFwd" },
-	{ PCI_ACS_CTRL_EGRESS, "EgressCtrl" },
-	{ PCI_ACS_CTRL_TRANS, "DirectTrans" },
-};
-
-/* Hard-wired: in effect although the control bit is off */
+/*
+ * Hard-wired: in effect although the control bit is off. Translation Blocking
+ * is about requests that no device of this kind sends.
+ */
 static void print_acs_control(unsigned int ctrl, unsigned int in_effect)
 {
-	size_t i;
+	int i;
 
 	fputs("ACS", stdout);
-	for (i = 0; i < ARRAY_SIZE(acs_bits); i++)
-		printf(" %s%s", acs_bits[i].name,
-		       ctrl & acs_bits[i].bit ? "+" :
-		       in_effect & acs_bits[i].bit ? "+(hard-wired)" : "-");
+	for (i = 0; i < NR_ACS_CONTROLS; i++) {
+		if (1U << i == PCI_ACS_CTRL_BLOCK)
+			continue;
+		printf(" %s%s", acs_names[i].word,
+		       ctrl & 1U << i ? "+" :
+		       in_effect & 1U << i ? "+(hard-wired)" : "-");
+	}
 	if (ctrl & ACS_ENHANCED)
 		fputs(" Enhanced+", stdout);
 }
@@ -225,15 +219,15 @@ static void print_acs_without(const struct function *f, unsigned int in_effect)
 {
 	bool sriov = f->physfn != NONE ||
 		     find_extended(f, PCI_EXT_CAP_ID_SRIOV);
-	size_t i;
+	int i;
 
 	fputs("no ACS", stdout);
 	if (!in_effect)
 		return;
 	printf(", by %s", sriov ? "SR-IOV" : "quirk");
-	for (i = 0; i < ARRAY_SIZE(acs_bits); i++)
-		if (in_effect & acs_bits[i].bit)
-			printf(" %s+", acs_bits[i].name);
+	for (i = 0; i < NR_ACS_CONTROLS; i++)
+		if (in_effect & 1U << i)
+			printf(" %s+", acs_names[i].word);
 }
 
 void print_acs_words(struct machine *m, int i)

@@ -4,10 +4,16 @@
  *
  * Which kind a file is, and which function each line belongs to. Texts of lspci
  * with any of -n, -nn, -x to -xxxx, -v to -vvv, -D, -P and -PP are read, and
- * dumps of this tool. What lines below a title say is read by hex.c, verbose.c, dump.c.
+ * dumps of this tool. What titles say is read by title.c, what lines below them say
+ * by hex.c, verbose.c, dump.c.
  *
  * Invariant: what isn't in the file, or may have been cut off, is unknown. lspci
  * ends a function's text by an empty line.
+ *
+ * libpci could read bytes, as lspci -F does, but takes a row that is missing or
+ * cut off, two machines in a file, or another tool's file as if nothing were
+ * wrong or without the number of the line, reads no standard input, and passes
+ * over text: driver, node, and what lspci -vvv alone shows.
  */
 #include <ctype.h>
 #include <err.h>
@@ -20,8 +26,6 @@
 #include "machine.h"
 
 #define MAX_LINE	4096
-#define WANTED		"wanted: lspci -xxxx or lspci -vvvnn"
-#define CLASS_UNKNOWN	(PCI_CLASS_OTHERS << 8)
 
 /**
  * struct bridge_bus - what a path says of a bridge in it
@@ -102,7 +106,7 @@ static bool next_line(struct reader *r, char line[MAX_LINE + 2])
 	return true;
 }
 
-/* Titles: addresses and paths */
+/* Paths, which titles begin with */
 
 static bool copy_part(char part[24], const char *s, size_t length)
 {
@@ -261,158 +265,6 @@ static struct pci_p2pdma_address parse_path(struct reader *r, const char *s,
 	return a;
 }
 
-/* Titles: class, names and numbers */
-
-/* Bridges must be recognised without numbers; the others are for choosing. */
-static const struct {
-	const char *name;
-	unsigned int class;
-} classes[] = {
-	{ "Host bridge", PCI_CLASS_BRIDGE_HOST },
-	{ "ISA bridge", PCI_CLASS_BRIDGE_ISA },
-	{ "PCI bridge", PCI_CLASS_BRIDGE_PCI },
-	{ "CardBus bridge", PCI_CLASS_BRIDGE_CARDBUS },
-	{ "Semi-transparent PCI-to-PCI bridge", 0x0609 },
-	{ "Bridge", PCI_CLASS_BRIDGE_OTHER },
-	{ "SCSI storage controller", PCI_CLASS_STORAGE_SCSI },
-	{ "IDE interface", PCI_CLASS_STORAGE_IDE },
-	{ "RAID bus controller", PCI_CLASS_STORAGE_RAID },
-	{ "SATA controller", PCI_CLASS_STORAGE_SATA },
-	{ "Serial Attached SCSI controller", PCI_CLASS_STORAGE_SAS },
-	{ "Non-Volatile memory controller", 0x0108 },
-	{ "Mass storage controller", PCI_CLASS_STORAGE_OTHER },
-	{ "Ethernet controller", PCI_CLASS_NETWORK_ETHERNET },
-	{ "Infiniband controller", 0x0207 },
-	{ "InfiniBand controller", 0x0207 },
-	{ "Fabric controller", 0x0208 },
-	{ "Network controller", PCI_CLASS_NETWORK_OTHER },
-	{ "VGA compatible controller", PCI_CLASS_DISPLAY_VGA },
-	{ "3D controller", PCI_CLASS_DISPLAY_3D },
-	{ "Display controller", PCI_CLASS_DISPLAY_OTHER },
-	{ "Processing accelerators", 0x1200 },
-	{ "Co-processor", PCI_CLASS_PROCESSOR_CO },
-	{ "Audio device", 0x0403 },
-	{ "USB controller", PCI_CLASS_SERIAL_USB },
-	{ "USB Controller", PCI_CLASS_SERIAL_USB },
-	{ "SMBus", PCI_CLASS_SERIAL_SMBUS },
-	{ "IOMMU", 0x0806 },
-	{ "System peripheral", PCI_CLASS_SYSTEM_OTHER },
-};
-
-static unsigned int class_by_name(const char *name)
-{
-	unsigned int i;
-
-	for (i = 0; i < ARRAY_SIZE(classes); i++)
-		if (!strcmp(name, classes[i].name))
-			return classes[i].class;
-	return CLASS_UNKNOWN;
-}
-
-/* Four hexadecimal digits, and then @end */
-static bool parse_four(const char *text, const char *end, unsigned int *value)
-{
-	const char *s = text;
-	unsigned int number;
-
-	parse_hex(&s, 4, &number);
-	if (s != text + 4 || strncmp(s, end, strlen(end)))
-		return false;
-	*value = number;
-	return true;
-}
-
-/* "[0604]: " of -nn; where the name before it ends */
-static char *find_class_number(char *text, unsigned int *class)
-{
-	char *s = text;
-
-	while ((s = strstr(s, " ["))) {
-		if (parse_four(s + 2, "]: ", class))
-			return s;
-		s += 2;
-	}
-	return NULL;
-}
-
-/* What follows the class */
-static char *parse_class(struct function *f, char *text)
-{
-	char *s = text;
-
-	if (!strncmp(s, "Class ", 6))
-		s += 6;
-	if (parse_four(s, ": ", &f->class))
-		return s + 6;
-	s = find_class_number(text, &f->class);
-	if (s)
-		return s + strlen(" [0604]: ");
-	s = strstr(text, ": ");
-	if (!s)
-		return NULL;
-	*s = '\0';
-	f->class = class_by_name(text);
-	return s + 2;
-}
-
-static void cut_last(char *text, const char *what)
-{
-	char *last = NULL, *s = text;
-
-	while ((s = strstr(s, what)))
-		last = s++;
-	if (last)
-		*last = '\0';
-}
-
-static bool parse_numbers(struct function *f, const char *s, const char *end)
-{
-	return parse_four(s, ":", &f->vendor) &&
-	       parse_four(s + 5, end, &f->device);
-}
-
-/*
- * "[8086:1234]" at the end, or "8086:1234", "Device 8086:1234" and no name;
- * false: no numbers
- */
-static bool parse_model(struct function *f, char *text)
-{
-	size_t length = strlen(text);
-	char *s = text;
-
-	if (length >= 12 && parse_numbers(f, text + length - 10, "]") &&
-	    !strncmp(text + length - 12, " [", 2)) {
-		text[length - 12] = '\0';
-		if (strcmp(text, "Device"))
-			f->title = copy_text(text);
-		return true;
-	}
-	if (!strncmp(s, "Device ", 7))
-		s += 7;
-	if (strlen(s) == 9 && parse_numbers(f, s, ""))
-		return true;
-	f->vendor = 0;
-	f->device = 0;
-	f->title = copy_text(text);
-	return false;
-}
-
-static void parse_title(struct reader *r, struct function *f, char *text)
-{
-	if (*text == '"')
-		bad_input(r->m, r->number,
-			  "this is lspci -m, which holds no registers; " WANTED);
-	text = parse_class(f, text);
-	if (!text)
-		bad_input(r->m, r->number, "this is no title of lspci: the class is missing");
-	if (!r->is_dump) {
-		cut_last(text, " (prog-if ");
-		cut_last(text, " (rev ");
-	}
-	if (!parse_model(f, text) && r->is_dump)
-		bad_input(r->m, r->number, "the title has no numbers");
-}
-
 /* Functions */
 
 /* Bytes say more than the title, but a virtual function has no numbers there. */
@@ -478,7 +330,7 @@ static void begin_function(struct reader *r, char *line, size_t length)
 	end_function(r, false);
 	f = machine_add(r->m, parse_path(r, line, length));
 	f->line = r->number;
-	parse_title(r, f, line + length + 1);
+	read_title(r->m, f, line + length + 1, r->number, r->is_dump);
 	r->at = r->m->nr - 1;
 	r->has_hex = false;
 	r->has_text = false;

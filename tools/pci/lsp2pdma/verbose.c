@@ -18,9 +18,7 @@
 
 #include "machine.h"
 
-#define FLAGS_10BIT_COMPLETER	0x00010000	/* of Device Capabilities 2 */
-#define CTRL_10BIT_REQUESTER	0x1000		/* of Device Control 2 */
-#define SPEED_16GT		4
+#define SPEED_16GT	4
 
 /* Details that must have been seen; by capability */
 enum {
@@ -197,115 +195,6 @@ static void read_buses(struct machine *m, const char *text, int number)
 
 /* Lists of capabilities */
 
-struct name {
-	const char *text;
-	unsigned int id;
-};
-
-/* All that lspci has names for: a capability of another name may be any. */
-static const struct name normal_names[] = {
-	{ "Null", PCI_CAP_ID_NULL },
-	{ "Power Management version", PCI_CAP_ID_PM },
-	{ "AGP3", PCI_CAP_ID_AGP3 },
-	{ "AGP version", PCI_CAP_ID_AGP },
-	{ "Vital Product Data", PCI_CAP_ID_VPD },
-	{ "Slot ID:", PCI_CAP_ID_SLOTID },
-	{ "MSI:", PCI_CAP_ID_MSI },
-	{ "Message Signalled Interrupts:", PCI_CAP_ID_MSI },
-	{ "CompactPCI hot-swap", PCI_CAP_ID_CHSWP },
-	{ "PCI-X ", PCI_CAP_ID_PCIX },
-	{ "HyperTransport:", PCI_CAP_ID_HT },
-	{ "Vendor Specific Information:", PCI_CAP_ID_VNDR },
-	{ "Debug port:", PCI_CAP_ID_DBG },
-	{ "CompactPCI central resource control", PCI_CAP_ID_CCRC },
-	{ "Hot-plug capable", PCI_CAP_ID_HOTPLUG },
-	{ "Subsystem:", PCI_CAP_ID_SSVID },
-	{ "Secure device", PCI_CAP_ID_SECURE },
-	{ "Express ", PCI_CAP_ID_EXP },
-	{ "MSI-X:", PCI_CAP_ID_MSIX },
-	{ "SATA HBA", PCI_CAP_ID_SATA },
-	{ "PCI Advanced Features", PCI_CAP_ID_AF },
-	{ "Enhanced Allocation (EA):", PCI_CAP_ID_EA },
-};
-
-static const struct name extended_names[] = {
-	{ "Null", 0 },
-	{ "Advanced Error Reporting", 0x01 },
-	{ "Virtual Channel", 0x02 },
-	{ "Device Serial Number", 0x03 },
-	{ "Power Budgeting", 0x04 },
-	{ "Root Complex Link", 0x05 },
-	{ "Root Complex Internal Link", 0x06 },
-	{ "Root Complex Event Collector", 0x07 },
-	{ "Multi-Function Virtual Channel", 0x08 },
-	{ "Root Complex Register Block", 0x0a },
-	{ "Root Bridge Control Block", 0x0a },
-	{ "Vendor Specific Information:", 0x0b },
-	{ "Configuration Access Correlation", 0x0c },
-	{ "Access Control Services", PCI_EXT_CAP_ID_ACS },
-	{ "Alternative Routing-ID Interpretation", 0x0e },
-	{ "Address Translation Service", PCI_EXT_CAP_ID_ATS },
-	{ "Single Root I/O Virtualization", PCI_EXT_CAP_ID_SRIOV },
-	{ "Multi-Root I/O Virtualization", 0x11 },
-	{ "Multicast", 0x12 },
-	{ "Page Request Interface", 0x13 },
-	{ "Physical Resizable BAR", 0x15 },
-	{ "Resizable BAR", 0x15 },
-	{ "Dynamic Power Allocation", 0x16 },
-	{ "Transaction Processing Hints", 0x17 },
-	{ "Latency Tolerance Reporting", 0x18 },
-	{ "Secondary PCI Express", 0x19 },
-	{ "Protocol Multiplexing", 0x1a },
-	{ "Process Address Space ID", 0x1b },
-	{ "LN Requester", 0x1c },
-	{ "Downstream Port Containment", 0x1d },
-	{ "L1 PM Substates", 0x1e },
-	{ "Precision Time Measurement", 0x1f },
-	{ "PCI Express over M_PHY", 0x20 },
-	{ "FRS Queueing", 0x21 },
-	{ "Readiness Time Reporting", 0x22 },
-	{ "Designated Vendor-Specific:", 0x23 },
-	{ "VF Resizable BAR", 0x24 },
-	{ "Virtual Resizable BAR", 0x24 },
-	{ "Data Link Feature", 0x25 },
-	{ "Physical Layer 16.0 GT/s", 0x26 },
-	{ "Lane Margining at the Receiver", 0x27 },
-	{ "Hierarchy ID", 0x28 },
-	{ "Native PCIe Enclosure Management", 0x29 },
-	{ "Physical Layer 32.0 GT/s", 0x2a },
-	{ "Alternate Protocol", 0x2b },
-	{ "System Firmware Intermediary", 0x2c },
-	{ "Shadow Functions", 0x2d },
-	{ "Data Object Exchange", 0x2e },
-	{ "Device 3", 0x2f },
-	{ "Integrity & Data Encryption", 0x30 },
-	{ "Physical Layer 64.0 GT/s", 0x31 },
-};
-
-static int find_name(const char *text, const struct name *name, int nr)
-{
-	for (; nr; nr--, name++)
-		if (!strncmp(text, name->text, strlen(name->text)))
-			return name->id;
-	return NONE;
-}
-
-/* "#19", "Capability ID 0x15", "Extended Capability ID 0x2f": lspci has no name. */
-static int find_number(const char *text, bool extended)
-{
-	static const char * const before[] = {
-		"Extended Capability ID 0x", "Capability ID 0x", "#",
-	};
-	unsigned int i, id;
-
-	for (i = 0; i < ARRAY_SIZE(before); i++)
-		if (!strncmp(text, before[i], strlen(before[i])) &&
-		    number_after(text, before[i], 16, extended ? 0xffff : 0xff,
-				 &id))
-			return id;
-	return NONE;
-}
-
 /* No two capabilities have the same registers. */
 static bool claim(unsigned int pos, unsigned int size)
 {
@@ -321,38 +210,6 @@ static bool claim(unsigned int pos, unsigned int size)
 	return true;
 }
 
-struct type {
-	const char *text;
-	unsigned int type;
-};
-
-static const struct type types[] = {
-	{ "Endpoint", PCI_EXP_TYPE_ENDPOINT },
-	{ "Legacy Endpoint", PCI_EXP_TYPE_LEG_END },
-	{ "Root Port", PCI_EXP_TYPE_ROOT_PORT },
-	{ "Upstream Port", PCI_EXP_TYPE_UPSTREAM },
-	{ "Downstream Port", PCI_EXP_TYPE_DOWNSTREAM },
-	{ "PCI-Express to PCI/PCI-X Bridge", PCI_EXP_TYPE_PCI_BRIDGE },
-	{ "PCI/PCI-X to PCI-Express Bridge", PCI_EXP_TYPE_PCIE_BRIDGE },
-	{ "Root Complex Integrated Endpoint", PCI_EXP_TYPE_ROOT_INT_EP },
-	{ "Root Complex Event Collector", PCI_EXP_TYPE_ROOT_EC },
-};
-
-static int find_type(const char *text)
-{
-	unsigned int i;
-
-	for (i = 0; i < ARRAY_SIZE(types); i++) {
-		const char *end = text + strlen(types[i].text);
-
-		if (strncmp(text, types[i].text, strlen(types[i].text)))
-			continue;
-		if (!*end || *end == ',' || !strncmp(end, " (Slot", 6))
-			return types[i].type;
-	}
-	return NONE;
-}
-
 /* "Express (v2) Root Port (Slot+), MSI 00"; lspci -v leaves the version out */
 static void begin_express(const char *text, unsigned int pos)
 {
@@ -364,7 +221,7 @@ static void begin_express(const char *text, unsigned int pos)
 		now.damaged = true;
 		return;
 	}
-	type = find_type(s + 2);
+	type = port_type_by_name(s + 2);
 	size = version > 1 ? PCI_EXP_LNKCTL2 : PCI_EXP_LNKSTA + 2;
 	if (type == NONE || now.express || !claim(pos + 4, size - 4)) {
 		now.damaged = true;
@@ -378,10 +235,8 @@ static void begin_express(const char *text, unsigned int pos)
 
 static void begin_normal(const char *text, unsigned int pos)
 {
-	int id = find_name(text, normal_names, ARRAY_SIZE(normal_names));
+	int id = capability_by_name(text, false);
 
-	if (id == NONE)
-		id = find_number(text, false);
 	if (id == NONE || pos < 0x40 || pos & 3 || now.nr_extended ||
 	    !claim(pos, 4)) {
 		now.damaged = true;
@@ -426,13 +281,10 @@ static unsigned int size_of(int id)
 static void begin_extended(const char *text, unsigned int pos,
 			   unsigned int version)
 {
-	int id = find_name(text, extended_names, ARRAY_SIZE(extended_names));
+	int id = capability_by_name(text, true);
+	unsigned int needed = id == NONE ? 0 : needed_of(id);
 	bool is_first = !now.nr_extended;
-	unsigned int needed;
 
-	if (id == NONE)
-		id = find_number(text, true);
-	needed = id == NONE ? 0 : needed_of(id);
 	if (id == NONE || pos & 3 || (is_first ? pos > 256 : pos == 256) ||
 	    needed & now.needed || !claim(pos, size_of(id))) {
 		now.damaged = true;
@@ -527,6 +379,11 @@ static bool is_version_2(void)
 	return (get(now.express + PCI_EXP_FLAGS, 2) & PCI_EXP_FLAGS_VERS) > 1;
 }
 
+static const struct bit tag_bits[] = {
+	{ "10BitTagComp", TAGS_COMPLETER },
+	{ "10BitTagReq", TAGS_REQUESTER },
+};
+
 /* A register's first line has its name, the next ones only flags. */
 static void read_section(const char *text)
 {
@@ -539,11 +396,12 @@ static void read_section(const char *text)
 	} else if (now.section == DEVCTL && payload != NONE) {
 		set(pos + PCI_EXP_DEVCTL, 1, payload << 5);
 		now.seen |= SEEN_PAYLOAD;
-	} else if (now.section == DEVCAP2 && flag(text, "10BitTagComp") == 1) {
-		set(pos + PCI_EXP_DEVCAP2, 4, FLAGS_10BIT_COMPLETER);
+	} else if (now.section == DEVCAP2 && flag(text, "10BitTagComp") != NONE) {
+		set(pos + PCI_EXP_DEVCAP2, 4,
+		    read_bits(text, tag_bits, ARRAY_SIZE(tag_bits)));
 	} else if (now.section == DEVCTL2 && flag(text, "10BitTagReq") != NONE) {
 		set(pos + PCI_EXP_DEVCTL2, 2,
-		    flag(text, "10BitTagReq") ? CTRL_10BIT_REQUESTER : 0);
+		    flag(text, "10BitTagReq") ? TAGS_ENABLE : 0);
 		now.seen |= SEEN_TAGS;
 	}
 }
@@ -582,39 +440,27 @@ static void read_express(const char *text)
 
 /* Extended capabilities */
 
-static const struct bit acs_bits[] = {
-	{ "SrcValid", PCI_ACS_CAP_VALID },
-	{ "TransBlk", PCI_ACS_CAP_BLOCK },
-	{ "ReqRedir", PCI_ACS_CAP_REQ_RED },
-	{ "CmpltRedir", PCI_ACS_CAP_CMPLT_RED },
-	{ "UpstreamFwd", PCI_ACS_CAP_FORWARD },
-	{ "EgressCtrl", PCI_ACS_CAP_EGRESS },
-	{ "DirectTrans", PCI_ACS_CAP_TRANS },
-};
-
 /* All seven. What a later lspci may show of enhanced controls must be off. */
-static bool are_acs_flags(const char *text, bool ctrl)
+static void read_acs_word(const char *text, unsigned int pos, unsigned int seen)
 {
-	unsigned int i, on = 0;
+	unsigned int word = 0, on = 0;
 	const char *s;
+	int i;
 
 	for (s = text; *s; s++)
 		on += *s == '+';
-	for (i = 0; i < ARRAY_SIZE(acs_bits); i++) {
-		int value = flag(text, acs_bits[i].name);
+	for (i = 0; i < NR_ACS_CONTROLS; i++) {
+		int value = flag(text, acs_names[i].word);
 
 		if (value == NONE)
-			return false;
-		on -= value;
+			now.damaged = true;
+		else if (value)
+			word |= 1U << i;
 	}
-	return !ctrl || !on;
-}
-
-static void read_acs_word(const char *text, unsigned int pos, unsigned int seen)
-{
-	if (!are_acs_flags(text, seen == SEEN_ACSCTL) || now.seen & seen)
+	on -= __builtin_popcount(word);
+	if ((seen == SEEN_ACSCTL && on) || now.seen & seen)
 		now.damaged = true;
-	set(pos, 2, read_bits(text, acs_bits, ARRAY_SIZE(acs_bits)));
+	set(pos, 2, word);
 	now.seen |= seen;
 }
 
@@ -695,7 +541,7 @@ static void read_iov(const char *text)
 /* Their capability's own line is missing: a list with a gap */
 static bool is_stray(const char *text)
 {
-	static const struct name owned[] = {
+	static const struct numbered owned[] = {
 		{ "DevCap:", PCI_CAP_ID_EXP },
 		{ "DevCtl:", PCI_CAP_ID_EXP },
 		{ "LnkCap:", PCI_CAP_ID_EXP },
@@ -707,7 +553,7 @@ static bool is_stray(const char *text)
 		{ "IOVCap:", EXTENDED | PCI_EXT_CAP_ID_SRIOV },
 		{ "IOVCtl:", EXTENDED | PCI_EXT_CAP_ID_SRIOV },
 	};
-	int id = find_name(text, owned, ARRAY_SIZE(owned));
+	int id = find_numbered(text, owned, ARRAY_SIZE(owned));
 
 	return id != NONE && (unsigned int)id != now.id;
 }

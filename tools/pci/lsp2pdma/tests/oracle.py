@@ -402,6 +402,7 @@ class Tool:
 class Count:
     pairs = plans = helped = hopeless = differ = 0
     types = {}
+    kinds = {}
     seeds = set()
 
 
@@ -433,7 +434,8 @@ def compare(seed, tool, m, facts):
 
 # Plans
 
-NAMES = {"SV": 1, "TB": 2, "RR": RR, "CR": CR, "UF": UF, "EC": EC, "DT": 64}
+NAMES = {"SV": 1, "TB": 2, "RR": RR, "CR": CR, "UF": UF, "EC": EC, "DT": 64,
+         "EN": 0x1f80}
 
 
 def set_function(f, name, value):
@@ -445,6 +447,8 @@ def set_function(f, name, value):
                            f.acs[1] & ~bits)
     elif name == "ats":
         f.ats = value == "on"
+    elif name == "10-bit-tags":
+        f.tag_requester = value == "on"
     elif name == "payload":
         (f.physfn or f).mps = (int(value) // 128).bit_length() - 1
     else:
@@ -462,6 +466,9 @@ def change(m, facts, texts):
         elif text == "kernel:pci=pcie_bus_peer2peer":
             for f in m.functions:
                 f.mps = 0
+        elif text == "kernel:pci=noats":
+            for f in m.functions:
+                f.ats = f.ats and False
         elif "." in what:
             address, name = what.rsplit(".", 1)
             set_function(m.find(address), name, value)
@@ -482,13 +489,16 @@ def is_reached(m, facts, pairs, texts):
 
 
 def brute_force(m, facts, pairs):
-    """Any one or two ports without redirection, host bridges allowed or not.
-    No boot parameter is for virtual functions, which come later."""
+    """Any one or two functions without redirection or 10-bit tags, host bridges
+    allowed or not, ATS or not."""
     clear = []
     for f in m.functions:
         bits = f.acs[1] & (RR | CR | EC | 0x1f80) if f.acs else 0
-        if bits and not f.physfn:
+        if bits:
             clear.append(f"{f.address}.acs={f.acs[1] & ~bits:x}")
+        if f.tag_requester:
+            clear.append(f"{f.address}.10-bit-tags=off")
+    clear.append("kernel:pci=noats")
     ids = sorted({(f.vendor, f.device) for root in m.roots
                   for f in root.children if f.cls == 0x0600 or f.type == 4})
     hosts = [[], ["host=" + ";".join(f"{v:04x}:{d:04x}" for v, d in ids)]]
@@ -514,6 +524,8 @@ def check_plan(seed, tool, m, facts, pairs):
                        f"{what}: nothing helps, but {' '.join(found)} does")
         return
     Count.helped += 1
+    for kind in {c["kind"] for c in plan["changes"]}:
+        Count.kinds[kind] = Count.kinds.get(kind, 0) + 1
     texts = [c["set"] for c in plan["changes"]]
     if not is_reached(m, facts, pairs, texts):
         differ(seed, tool, facts, f"{what}: {texts} isn't enough")
@@ -534,6 +546,13 @@ def check_plans(rng, seed, tool, m, facts):
                for p, c in itertools.permutations(devices, 2)
                if judge(p, c, facts)[0] == NO]
     for pair in rng.sample(refused, min(2, len(refused))):
+        check_plan(seed, tool, m, facts, [pair])
+    # What is seldom: memory of a bridge, virtual functions, 10-bit tags
+    seldom = [(p.address, c.address)
+              for p, c in itertools.product(m.functions, devices)
+              if (p.bridge or c.physfn or c.tag_requester) and
+              judge(p, c, facts)[0] == NO]
+    for pair in rng.sample(seldom, min(1, len(seldom))):
         check_plan(seed, tool, m, facts, [pair])
     if len(devices) > 2 and refused:
         provider, *clients = rng.sample([f.address for f in devices], 3)
@@ -557,7 +576,8 @@ def main():
     print(f"  {Count.pairs} pairs compared:",
           ", ".join(f"{n} {name}" for name, n in sorted(Count.types.items())))
     print(f"  {Count.plans} plans: {Count.helped} help, "
-          f"{Count.hopeless} say that nothing does")
+          f"{Count.hopeless} say that nothing does;",
+          ", ".join(f"{name} {n}" for name, n in sorted(Count.kinds.items())))
     print(f"  {Count.differ} differ")
     if Count.differ or not Count.helped or len(Count.types) < 4:
         sys.exit(1)

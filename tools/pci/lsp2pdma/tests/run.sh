@@ -123,6 +123,9 @@ test_golden() {
 	golden payload-explain -i payload.hex explain 05:00.0 04:00.0
 	golden payload-plan -i payload.hex plan 05:00.0 04:00.0
 	golden tags-matrix -i tags.hex matrix
+	golden tags-plan -i tags.hex plan 05:00.0 03:00.0
+	golden enhanced-plan -i enhanced.hex plan 01:00.0 03:00.0
+	golden sriov-plan -i sriov.hex plan 03:00.0 03:00.1
 	golden enhanced-explain -i enhanced.hex explain 01:00.0 03:00.0
 	golden unknown64-explain -i unknown64.hex explain 05:00.0 04:00.0
 	golden unknown256-tree -i unknown256.hex tree
@@ -165,12 +168,28 @@ test_statuses() {
 	expect 0 "explain, reached" -i switch.hex explain 04:00.0 06:00.0
 	expect 1 "explain, not reached" -i switch.hex explain 04:00.0 05:00.0
 	expect 0 "plan, possible" -i switch.hex plan 04:00.0 05:00.0
-	expect 1 "plan, impossible" -i tags.hex plan 05:00.0 03:00.0
+	expect 1 "plan, impossible" -i sriov.hex -A encrypted=yes plan 01:01.0 01:01.1
+	check "what else would change it" grep -q mem_encrypt=off out
 	expect 2 "no such command" -i switch.hex tee
 	expect 2 "no such option" -i switch.hex --frobnicate
 	expect 2 "explain of one device" -i switch.hex explain 04:00.0
 	expect 2 "no such fact" -i switch.hex -A epyc=yes
 	expect 2 "no such change" -i switch.hex -s 04:00.0.colour=red
+	local change
+	for change in '' = kernel:pci= 'kernel:pci=,' 'kernel:pci=noats,' \
+		'kernel:pci=disable_acs_redir=03:00.0;' \
+		'kernel:pci=config_acs=xxx@03:00.0' 'host=;8086:29c0' 'zen=yes,' \
+		03:00.0.acs= '03:00.0.acs-=RR,' 03:00.0.acs+=EN; do
+		expect 2 "a change without meaning, '$change'" -i switch.hex -s "$change"
+	done
+	local option
+	for option in -i -A -H -e -s -c -v -d; do
+		expect 2 "$option without a value" -i switch.hex "$option" ""
+	done
+	expect 2 "a list of hosts with a gap" -i switch.hex -H '8086:29c0;;8086:2020'
+	expect 2 "an empty argument" -i switch.hex check ""
+	expect 2 "options that choose, where nothing is chosen" \
+		-i switch.hex -c nic explain 04:00.0 05:00.0
 	expect 2 "a bit that isn't there" -i hardwired.hex -s 03:00.0.acs-=RR
 	expect 3 "explain of a device that isn't there" \
 		-i switch.hex explain 04:00.0 44:00.0
@@ -431,6 +450,16 @@ test_check() {
 	expect 0 "check, a path is gained" -i switch.hex -s 03:01.0.acs=0 \
 		-a check switch.dump
 	check "a line for it, with -a" grep -Eq 'gained.*05:00.0' out
+	sed '/^04:00.0 /{n; s/4d 14 0a a8/86 80 54 0a/}' switch.hex >spare.hex
+	expect 0 "check, a spare of another model" -i spare.hex check switch.dump
+	check "a line for it" grep -Eq \
+		'^replaced: 0000:04:00.0 was 144d:a80a, is 8086:0a54$' out
+	check "JSON of check, replaced" json_is_valid check -i spare.hex \
+		check switch.dump
+	sed '/^04:00.0 /{n; s/4d 14 0a a8\(.*\)08 01 /86 80 54 0a\100 02 /}' switch.hex \
+		>other.hex
+	expect 1 "check, another device in its place" -i other.hex check switch.dump
+	check "a line for it" grep -Eq '^gone: 0000:04:00.0 .*a NIC' out
 	printf '# drives\n\n04:00.0 06:00.0\n06:00.0 04:00.0 # back\n' >list
 	expect 0 "check of a list" -i switch.hex check list
 	expect 1 "check of a list, lost" -i switch.hex -s 03:02.0.acs=8 check list

@@ -426,17 +426,24 @@ static void print_pair(struct machine *m, int provider, int client)
 	       address_text(&q.at));
 }
 
+/*
+ * Answers for what can have peers by default, since their number grows with the
+ * square: a server has hundreds of functions that are no peers.
+ */
 static void print_pairs(struct machine *m)
 {
 	int i, j;
 
 	if (m->changed || (m->fd == NONE && !m->nr_pairs))
 		return;
-	for (i = 0; i < m->nr; i++)
+	for (i = 0; i < m->nr; i++) {
+		if (!is_selected(m, i) ||
+		    (is_bridge(&m->fn[i]) && !m->fn[i].memory))
+			continue;
 		for (j = 0; j < m->nr; j++)
-			if ((m->fn[i].memory || !is_bridge(&m->fn[i])) &&
-			    !is_bridge(&m->fn[j]))
+			if (is_selected(m, j) && !is_bridge(&m->fn[j]))
 				print_pair(m, i, j);
+	}
 }
 
 int command_dump(struct machine *m)

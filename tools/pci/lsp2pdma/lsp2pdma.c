@@ -250,9 +250,10 @@ static void check_words(int argc, char **argv)
 	if (!argc)
 		return;
 	if ((filtered || s->all) &&
-	    (!strcmp(argv[0], "explain") || !strcmp(argv[0], "plan") ||
-	     !strcmp(argv[0], "dump")))
+	    (!strcmp(argv[0], "explain") || !strcmp(argv[0], "plan")))
 		errx(EXIT_USAGE, "-a, -c, -v and -d mean nothing to %s", argv[0]);
+	if (filtered && !strcmp(argv[0], "dump"))
+		errx(EXIT_USAGE, "-c, -v and -d mean nothing to dump: it has all functions");
 	if (filtered && argc > 1 && strcmp(argv[0], "check"))
 		errx(EXIT_USAGE, "-c, -v and -d choose devices, which are named already");
 }

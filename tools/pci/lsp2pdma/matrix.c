@@ -300,7 +300,7 @@ static void print_none(void)
 	bool filtered = s->class || s->vendor || s->driver || s->all;
 
 	printf("no function is selected%s\n",
-	       filtered ? "" : "; -a selects all but bridges");
+	       filtered ? "" : "; -a selects all");
 }
 
 int command_matrix(struct machine *m)

@@ -56,6 +56,16 @@ replayed()
 	[ -s /tmp/live ] && cmp /tmp/live /tmp/replayed
 }
 
+# The dump has answers for the pairs of the matrix, and fewer than all of them
+dumped()
+{
+	lsp2pdma -i /tmp/dump -j matrix >/tmp/replayed
+	! grep -q '"source":"rules"' /tmp/replayed &&
+		grep -q '"source":"dump"' /tmp/replayed &&
+		[ "$(grep -c '^pair ' /tmp/dump)" -lt \
+		  "$(lsp2pdma -a dump | grep -c '^pair ')" ]
+}
+
 # What the plan's setpci lines do, in the order of "for now"
 carry_out()
 {
@@ -67,7 +77,7 @@ carry_out()
 mkdir -p /etc
 echo "nobody:x:65534:65534::/:/bin/sh" >/etc/passwd
 chmod 755 /
-plan 47
+plan 48
 result "matrix: the source" shows " $source .* B4" lsp2pdma
 result "matrix: the target, by its name" shows "^ *$(nvme_of target) $target .* B4" lsp2pdma matrix
 result "matrix: the provider itself" shows " $provider .*self" lsp2pdma
@@ -124,6 +134,7 @@ result "explain: both ports would have to change" \
 result "explain: as JSON" fails 1 "\"type\":\"not-supported\",\"distance\":null," \
 	lsp2pdma -j explain "$provider" "$source"
 lsp2pdma dump >/tmp/dump
+result "replay: answers that are asked for" dumped
 result "replay: matrix" replayed matrix
 result "replay: tree" replayed tree
 result "replay: explain" replayed explain "$provider" "$source"

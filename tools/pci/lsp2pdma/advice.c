@@ -70,7 +70,7 @@ static struct advice advise_plan(const struct machine *m,
 				 const struct answer *a)
 {
 	return (struct advice){
-		.condition = format_text("no boot parameter; setpci may:\nlsp2pdma plan %s %s",
+		.condition = format_text("not one boot parameter alone; what may:\nlsp2pdma plan %s %s",
 					 address_of(m, a->provider),
 					 address_of(m, a->client)),
 	};

@@ -306,18 +306,28 @@ static void print_source(const struct machine *m, const struct answer *a)
 		print_verdict(&a->registers);
 }
 
+/* Of devices only where they have it, or behave as if */
+static bool shows_acs(struct machine *m, const struct hop *hop)
+{
+	const struct function *f = &m->fn[hop->fn];
+	unsigned int cap, ctrl;
+
+	return is_bridge(f) || acs_words(f, &cap, &ctrl) ||
+	       ((hop->role == CLIENT_SIDE || hop->role == PROVIDER_SIDE) &&
+		rules_acs(m, hop->fn));
+}
+
 static void print_hop(struct machine *m, const struct answer *a,
 		      const struct hop *hop)
 {
 	const struct function *f = &m->fn[hop->fn];
-	unsigned int cap, ctrl;
 
 	if (hop->fn == NONE) {
 		printf("  root complex\n");
 		return;
 	}
 	printf("  %s %s", address_text(&f->address), kind_text(f));
-	if (is_bridge(f) || acs_words(f, &cap, &ctrl)) {
+	if (shows_acs(m, hop)) {
 		printf(", ");
 		print_acs_words(m, hop->fn);
 	}

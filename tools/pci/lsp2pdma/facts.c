@@ -9,7 +9,11 @@
 #include <err.h>
 #include <string.h>
 
+#include <pci/pci.h>
+
 #include "machine.h"
+
+#define VENDOR_AMD	0x1022
 
 static const char * const facts[NR_FACTS] = {
 	[FACT_ZEN] = "zen",
@@ -144,6 +148,17 @@ bool is_external_assumed(const struct machine *m)
 	return m->of_lspci;
 }
 
+static bool is_of_amd(const struct machine *m)
+{
+	int i;
+
+	for (i = 0; i < m->nr; i++)
+		if (m->fn[i].class == PCI_CLASS_BRIDGE_HOST &&
+		    m->fn[i].vendor == VENDOR_AMD)
+			return true;
+	return false;
+}
+
 void print_assumed(const struct machine *m)
 {
 	const char *before = "assumed: ";
@@ -160,6 +175,8 @@ void print_assumed(const struct machine *m)
 	}
 	if (*before == ',')
 		printf(" (see --assume)\n");
+	if (m->fact[FACT_ZEN].source == FACT_ASSUMED && is_of_amd(m))
+		printf("(AMD's host bridges: --assume zen=yes, if the processor is of family 17h on)\n");
 	if (is_external_assumed(m))
 		printf("assumed: no port leads out of the machine (see --external)\n");
 	if (m->text)

@@ -161,13 +161,25 @@ static void shorten_vendor(char *name)
 		name[--length] = '\0';
 }
 
+/* "Intel Corporation Device": lspci had no name of the model either */
+static bool is_nameless(const char *title)
+{
+	static const char end[] = " Device";
+	size_t length = strlen(title);
+
+	return length >= strlen(end) &&
+	       !strcmp(title + length - strlen(end), end);
+}
+
 const char *model_text(const struct machine *m, const struct function *f)
 {
 	static char text[2 * NAME_SIZE + 16];
 	const char *vendor = vendor_name(m, f), *device = device_name(f);
 	char maker[NAME_SIZE];
 
-	if (f->title && (!device || !has_numbers(f)))
+	if (f->title && !has_numbers(f))
+		return f->title;
+	if (f->title && !device && !(vendor && is_nameless(f->title)))
 		return f->title;
 	if (!vendor) {
 		snprintf(text, sizeof(text), "[%04x:%04x]", f->vendor, f->device);

@@ -75,10 +75,10 @@ _lsp2pdma_value()
 	local values
 
 	case ${cur%%=*} in
-	*.ats | *.bus-master | *.decode) values='on off' ;;
+	*.ats | *.10-bit-tags | *.bus-master | *.decode) values='on off' ;;
 	*.untrusted | zen | iommu | encrypted | conventional) values='yes no' ;;
 	*.payload) values='128 256 512 1024 2048 4096' ;;
-	*.acs-) values='RR,CR,EC SV TB RR CR UF EC DT' ;;
+	*.acs-) values='RR,CR,EC SV TB RR CR UF EC DT EN' ;;
 	*.acs+) values='SV TB RR CR UF EC DT' ;;
 	*) return ;;
 	esac
@@ -98,7 +98,7 @@ _lsp2pdma_set()
 	device=${cur%.*}
 	if [[ $device == *.[0-7] || ($cur == *.* && $cur != *:*) ]]; then
 		mapfile -t COMPREPLY < <(compgen -P "$device." -W 'acs= acs-= acs+=
-			ats= payload= bus-master= decode= untrusted=' -- "${cur##*.}")
+			ats= 10-bit-tags= payload= bus-master= decode= untrusted=' -- "${cur##*.}")
 		__ltrim_colon_completions "$cur"
 		return
 	fi

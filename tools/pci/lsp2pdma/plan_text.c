@@ -505,9 +505,10 @@ static void print_each_boot(struct plan *p)
 	restore_machine(p);
 }
 
-static void print_writes_only(void)
+static void print_writes_only(const struct plan *p)
 {
-	printf("\nSome clients can write to the provider, but not read from it. If\n%s\n",
+	printf("\n%s can write to the provider, but not read from it. If\n%s\n",
+	       p->nr_clients == 1 ? "The client" : "Some clients",
 	       "the host bridge routes reads, too, allow it without \":w\".");
 }
 
@@ -517,7 +518,7 @@ static void print_warnings(const struct plan *p)
 		printf("\nNo register tells whether that host bridge routes. If not,\n%s\n",
 		       "data is lost without an error: ask its vendor, and test.");
 	if (p->writes_only)
-		print_writes_only();
+		print_writes_only(p);
 }
 
 static void print_try(const struct plan *p)
@@ -576,7 +577,7 @@ static void print_words(struct plan *p, const struct parameters *with)
 		print_aim(p);
 		putchar('\n');
 		if (p->writes_only)
-			print_writes_only();
+			print_writes_only(p);
 	} else {
 		print_changes(p, with);
 	}

@@ -116,6 +116,7 @@ test_golden() {
 	golden nested-explain -i nested.hex -A iommu=yes explain 0e:00.0 0f:00.0
 	golden nested-plan -i nested.hex plan 0e:00.0 0f:00.0 10:00.0
 	golden sriov-tree -i sriov.hex tree
+	golden sriov-explain -i sriov.hex explain 01:01.0 01:01.1
 	golden sriov-matrix -i sriov.hex matrix
 	golden multifunction-matrix -i multifunction.hex matrix
 	golden hardwired-plan -i hardwired.hex plan 04:00.0 05:00.0

@@ -78,29 +78,28 @@ bool is_lasting(const struct plan *p, const struct change *c)
 	return c->at == NONE || p->m->fn[c->at].physfn == NONE;
 }
 
-static void apply_some(struct plan *p, bool lasting, bool fleeting)
+void apply_lasting(struct plan *p)
 {
 	int i;
 
 	for (i = 0; i < p->nr; i++)
-		if (p->change[i].chosen &&
-		    (is_lasting(p, &p->change[i]) ? lasting : fleeting))
+		if (p->change[i].chosen && is_lasting(p, &p->change[i]))
+			apply_change(p->m, p->change[i].set);
+}
+
+void apply_fleeting(struct plan *p)
+{
+	int i;
+
+	for (i = 0; i < p->nr; i++)
+		if (p->change[i].chosen && !is_lasting(p, &p->change[i]))
 			apply_change(p->m, p->change[i].set);
 }
 
 void apply_chosen(struct plan *p)
 {
-	apply_some(p, true, true);
-}
-
-void apply_lasting(struct plan *p)
-{
-	apply_some(p, true, false);
-}
-
-void apply_fleeting(struct plan *p)
-{
-	apply_some(p, false, true);
+	apply_lasting(p);
+	apply_fleeting(p);
 }
 
 bool is_chosen(const struct plan *p, enum change_kind kind)

@@ -12,10 +12,6 @@
 
 #include "plan.h"
 
-#define ACS_CTRL	"ECAP_ACS+6.w"	/* as setpci has it */
-
-#define CONTROL2_TEXT	"CAP_EXP+28.w"
-
 static const char * const kind_names[NR_KINDS] = {
 	[HOST] = "host",
 	[PAYLOAD] = "payload",
@@ -65,13 +61,22 @@ static bool changes_acs(const struct plan *p)
 	return false;
 }
 
-static bool has_lasting(const struct plan *p, bool lasting)
+static bool has_lasting(const struct plan *p)
 {
 	int i;
 
 	for (i = 0; i < p->nr; i++)
-		if (p->change[i].chosen &&
-		    is_lasting(p, &p->change[i]) == lasting)
+		if (p->change[i].chosen && is_lasting(p, &p->change[i]))
+			return true;
+	return false;
+}
+
+static bool has_fleeting(const struct plan *p)
+{
+	int i;
+
+	for (i = 0; i < p->nr; i++)
+		if (p->change[i].chosen && !is_lasting(p, &p->change[i]))
 			return true;
 	return false;
 }
@@ -184,7 +189,7 @@ static struct parameters make_parameters(struct plan *p)
 	apply_lasting(p);
 	if (changes_acs(p))
 		made.config_acs = make_parameter(p, true);
-	if (!is_chosen(p, FORWARD) && has_lasting(p, true))
+	if (!is_chosen(p, FORWARD) && has_lasting(p))
 		made.plain = make_parameter(p, false);
 	restore_machine(p);
 	made.config_acs = tried(p, made.config_acs);
@@ -202,7 +207,7 @@ static void print_setpci(const struct plan *p, const char *before,
 			 const char *after, const char *separator)
 {
 	static const char * const names[NR_REGISTERS] = {
-		[ACS_CONTROL] = ACS_CTRL, [CONTROL2] = CONTROL2_TEXT,
+		[ACS_CONTROL] = "ECAP_ACS+6.w", [CONTROL2] = "CAP_EXP+28.w",
 	};
 	const char *between = "";
 	int i, j;
@@ -467,7 +472,7 @@ static void print_now(struct plan *p)
 	int kind;
 
 	if (is_chosen(p, REDIRECT) || is_chosen(p, FORWARD) ||
-	    has_lasting(p, false)) {
+	    has_fleeting(p)) {
 		printf("\nFor now, as root, until a reset or the next boot:\n");
 		apply_chosen(p);
 		print_setpci(p, "  ", "\n", "");
@@ -496,7 +501,7 @@ static bool changes_virtual(const struct plan *p)
 
 static void print_each_boot(struct plan *p)
 {
-	if (!has_lasting(p, false))
+	if (!has_fleeting(p))
 		return;
 	printf("\nAt each boot%s, since no parameter does it:\n",
 	       changes_virtual(p) ? ", and when virtual functions are made" : "");

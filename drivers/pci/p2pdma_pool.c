@@ -84,7 +84,7 @@ unsigned long p2pdma_pool_find(unsigned long *map, unsigned long size,
 	struct page *first = virt_to_page((void *)start_addr);
 	struct p2pdma_range *range = p2pdma_to_range(first->pgmap);
 
-	if (unlikely(READ_ONCE(range->has_poison)))
+	if (unlikely(READ_ONCE(range->nr_poisoned)))
 		return find_healthy(range, nr);
 	return p2pdma_buddy_alloc(&range->buddy, nr);
 }
@@ -314,7 +314,28 @@ u64 p2pdma_pool_first_used(struct pci_p2pdma *p2pdma)
 	return first;
 }
 
-/* In pages; of a provider that can't go away */
+/*
+ * In bytes, without poisoned pages; of a provider that can't go away. As long as
+ * somebody has a poisoned page, it is left out twice.
+ */
+size_t p2pdma_pool_available(struct pci_p2pdma *p2pdma)
+{
+	struct gen_pool_chunk *chunk;
+	size_t available = 0;
+
+	rcu_read_lock();
+	list_for_each_entry_rcu(chunk, &p2pdma->pool->chunks, next_chunk) {
+		struct p2pdma_range *range = chunk->owner;
+		size_t poisoned = READ_ONCE(range->nr_poisoned) << PAGE_SHIFT;
+		size_t free = atomic_long_read(&chunk->avail);
+
+		available += free - min(poisoned, free);
+	}
+	rcu_read_unlock();
+	return available;
+}
+
+/* In pages; likewise */
 unsigned long p2pdma_pool_largest(struct pci_p2pdma *p2pdma)
 {
 	struct gen_pool_chunk *chunk;

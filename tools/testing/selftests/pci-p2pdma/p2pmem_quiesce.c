@@ -469,6 +469,66 @@ TEST_F(quiesce, killed_while_it_maps)
 	}
 }
 
+/* Counts how often it begins to map all but 1 MiB. */
+static void map_again_and_again(atomic_ulong *begun, int fd, size_t size)
+{
+	while (1) {
+		void *addr;
+
+		++*begun;
+		addr = map_all(fd, size - MIB);
+		if (addr == MAP_FAILED)
+			_exit(1);
+		munmap(addr, size - MIB);
+	}
+}
+
+/* A process that shares the open file doesn't wait for such a mapping. */
+TEST_F(quiesce, two_that_share_an_open_file)
+{
+	atomic_ulong *begun = mmap(NULL, PAGE, PROT_READ | PROT_WRITE,
+				   MAP_SHARED | MAP_ANONYMOUS, -1, 0);
+	int fd = open(p2pmem_path(self->bdf, "p2pmem/allocate"), O_RDWR);
+	int i, status, at_once = 0;
+	double start, large = 1;
+	pid_t pid;
+
+	ASSERT_NE(MAP_FAILED, (void *)begun);
+	for (i = 0; i < 3; i++) {
+		start = now();
+		munmap(map_all(fd, self->size - MIB), self->size - MIB);
+		if (now() - start < large)
+			large = now() - start;
+	}
+	pid = fork();
+	ASSERT_GE(pid, 0);
+	if (!pid)
+		map_again_and_again(begun, fd, self->size);
+	for (i = 0; i < 10; i++) {
+		unsigned long before = *begun;
+		void *addr;
+
+		while (*begun == before && !waitpid(pid, &status, WNOHANG))
+			usleep(100);
+		usleep(large * 1e6 / 8);
+		start = now();
+		addr = map_all(fd, PAGE);
+		ASSERT_NE(MAP_FAILED, addr);
+		if (now() - start < large / 4)
+			at_once++;
+		munmap(addr, PAGE);
+	}
+	kill(pid, SIGKILL);
+	ASSERT_EQ(pid, waitpid(pid, &status, 0));
+	EXPECT_TRUE(WIFSIGNALED(status));
+	TH_LOG("a large mapping takes %.3f s, a small one meanwhile at once: %d of %d",
+	       large, at_once, i);
+	EXPECT_GT(at_once, i / 2);
+	close(fd);
+	munmap(begun, PAGE);
+	EXPECT_EQ(self->size, p2pmem_available(self->bdf));
+}
+
 #define PM_TEST	"/sys/power/pm_test"
 
 /*

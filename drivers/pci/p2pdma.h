@@ -190,9 +190,6 @@ static inline int p2pdma_closed_error(struct pci_p2pdma *p2pdma)
 }
 
 /* p2pdma_pool.c */
-unsigned long p2pdma_pool_find(unsigned long *map, unsigned long size,
-			       unsigned long start, unsigned int nr, void *data,
-			       struct gen_pool *pool, unsigned long start_addr);
 pci_bus_addr_t p2pdma_pool_virt_to_bus(struct pci_p2pdma *p2pdma, void *addr);
 int p2pdma_pool_alloc_sgl(struct pci_dev *pdev, struct scatterlist **sgl,
 			  unsigned int *nents, u32 length);

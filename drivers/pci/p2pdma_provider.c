@@ -228,7 +228,6 @@ static struct pci_p2pdma *provider_create(struct pci_dev *pdev)
 		goto free_provider;
 	if (p2pdma_mmap_create(p2pdma))
 		goto destroy_pool;
-	gen_pool_set_algo(p2pdma->pool, p2pdma_pool_find, NULL);
 	return p2pdma;
 
 destroy_pool:

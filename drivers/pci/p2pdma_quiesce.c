@@ -276,12 +276,15 @@ EXPORT_SYMBOL_GPL(pci_p2pmem_drain);
 
 /* Called by the PCI core, see pci.h */
 
-static void quiesce(struct pci_dev *pdev, enum p2pdma_closed why)
+/* False if there is no provider, or it was closed for this reason already */
+static bool quiesce(struct pci_dev *pdev, enum p2pdma_closed why)
 {
 	struct pci_p2pdma *p2pdma = provider_of(pdev);
 
-	if (p2pdma && close_provider(p2pdma, why))
-		wait_until(p2pdma, no_user_page, MAX_SCHEDULE_TIMEOUT);
+	if (!p2pdma || !close_provider(p2pdma, why))
+		return false;
+	wait_until(p2pdma, no_user_page, MAX_SCHEDULE_TIMEOUT);
+	return true;
 }
 
 /* Before the driver's remove function */
@@ -290,9 +293,10 @@ void p2pdma_unbind(struct pci_dev *pdev)
 	quiesce(pdev, P2PDMA_RETIRED);
 }
 
-void p2pdma_reset_prepare(struct pci_dev *pdev)
+/* False if there is nothing to be done after the reset, or a caller does it */
+bool p2pdma_reset_prepare(struct pci_dev *pdev)
 {
-	quiesce(pdev, P2PDMA_IN_RESET);
+	return quiesce(pdev, P2PDMA_IN_RESET);
 }
 
 void p2pdma_reset_done(struct pci_dev *pdev)

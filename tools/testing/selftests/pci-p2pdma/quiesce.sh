@@ -9,4 +9,4 @@ P2PMEM_SHM=$(shm)
 P2PMEM_SLOW=/dev/$(nvme_of slow)n1
 P2PMEM_TIMES=$1
 export P2PMEM_MODULE P2PMEM_SHM P2PMEM_SLOW P2PMEM_TIMES
-exec p2pmem_quiesce
+exec p2pmem_quiesce -f quiesce

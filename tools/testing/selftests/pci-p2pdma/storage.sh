@@ -339,6 +339,73 @@ bad_legs()
 	result "raid1 goes" stop_array "$target" "$leg" "$far"
 }
 
+# change_leg COMMAND...: a leg is a mapped device. When it has been asked, and before it passes the request
+# on, it gets a table that doesn't reach the memory. Exit status: of COMMAND
+change_leg()
+{
+	quiet dmsetup suspend test
+	"$@" >/tmp/waiting 2>&1 &
+	waiting=$!
+	within 10 in_flight $waiting
+	submitted=$?
+	reload test "0 $sectors linear $far 0"
+	wait $waiting
+	status=$?
+	sed 's/^/# /' /tmp/waiting
+	[ $submitted -eq 0 ] && return $status
+	echo "# not seen in flight"
+	return 100
+}
+change_leg_of_read()
+{
+	change_leg p2pmem_cp read /dev/md0 2 "$P2PMEM_PROVIDER" /tmp/memory
+	[ $? -eq 1 ] && grep -q "read at 0: $EREMOTEIO" /tmp/waiting
+}
+# All of it has been submitted.
+in_flight()
+{
+	grep -q '[1-9]' /sys/block/md0/inflight && grep -q 'State:.D' "/proc/$1/status"
+}
+has_bad_blocks() { grep -q . /sys/block/md0/md/rd*/bad_blocks; }
+start_mapped_leg()
+{
+	for each in "$target" "$leg" "$far"; do
+		dd if=/dev/zero of="$each" bs=1M count=$mib oflag=direct conv=notrunc 2>/dev/null
+	done
+	sectors=$(cat "/sys/block/${leg#/dev/}/size")
+	table test "0 $sectors linear $leg 0"
+	make_array "$1" "$target" $mapped
+	# A write doesn't wait for the superblock on the leg that is suspended.
+	echo 100 >/sys/block/md0/md/safe_mode_delay
+	dd if=/dev/zero of=/dev/md0 bs=1M count=1 oflag=direct conv=notrunc 2>/dev/null
+}
+stop_mapped_leg()
+{
+	stop_array "$target" $mapped && drop test &&
+		quiet mdadm --zero-superblock "$leg"
+}
+
+leg_changes()
+{
+	for level in 1 10; do
+		start_mapped_leg $level
+		result "raid$level: a leg has changed when it gets a write: it is done" \
+			change_leg p2pmem_cp copy "$P2PMEM_SOURCE" /dev/md0 2 "$P2PMEM_PROVIDER"
+		result "raid$level: no leg is failed, both are the same" \
+			intact_and_same "$target" "$far"
+		result "raid$level: no block is called bad" eval "! has_bad_blocks"
+		result "raid$level: refused from then on" refuses /dev/md0
+		result "raid$level goes" stop_mapped_leg
+	done
+	start_mapped_leg 1
+	echo writemostly >/sys/block/md0/md/rd0/state
+	result "raid1: a leg has changed when it gets a read: refused" \
+		change_leg_of_read
+	result "raid1: no leg is failed for it" \
+		[ "$(md_state degraded)$(grep -l faulty /sys/block/md0/md/rd*/state)" = 0 ]
+	result "raid1 goes" stop_mapped_leg
+}
+
 # The memory goes, and who has it mapped is killed.
 memory_goes()
 {
@@ -419,7 +486,7 @@ for module in crc32c_generic cryptomgr aes_generic ecb xts dm-mod dm-crypt linea
 done
 mkdir -p /tmp/mnt
 [ $# -gt 0 ] || set -- two_good_paths one_good_path stripes parity mirrors bad_legs \
-		      memory_goes dm target
+		      leg_changes memory_goes dm target
 count=1
 for part; do
 	case $part in
@@ -428,6 +495,7 @@ for part; do
 	parity) count=$((count + 4)) ;;
 	mirrors | memory_goes) count=$((count + 6)) ;;
 	bad_legs) count=$((count + 15)) ;;
+	leg_changes) count=$((count + 13)) ;;
 	dm) count=$((count + 7)) ;;
 	target) count=$((count + 10)) ;;
 	*) skip "no such part: $part" ;;

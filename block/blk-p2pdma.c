@@ -115,27 +115,25 @@ bool disk_can_p2pdma_bio(struct gendisk *disk, struct bio *bio)
 }
 EXPORT_SYMBOL_GPL(disk_can_p2pdma_bio);
 
-static void bio_end_p2pdma(struct bio *bio)
-{
-	pr_info_ratelimited("%s: request with peer-to-peer memory refused\n",
-			    bio->bi_bdev->bd_disk->disk_name);
-	bio->bi_status = BLK_STS_TARGET;
-	bio_endio(bio);
-}
-
 /**
- * bio_end_p2pdma_refused() - End a bio that disk_can_p2pdma_bio() was no for
+ * bio_end_p2pdma_refused() - End a bio, since its memory isn't reached
  * @bio: with REQ_P2PDMA, as it was submitted to a disk that is made of others
  *
- * Asks all members once more, to log, rate-limited, which don't reach the memory,
- * and why: for a driver that asks on the way to a member that does.
+ * Logs, rate-limited, which devices don't reach it, and why. Members are asked
+ * once more for that: if one path of several doesn't, it is logged only if none
+ * of the others does.
  *
  * Context: Process context.
  */
 void bio_end_p2pdma_refused(struct bio *bio)
 {
-	bio_can_p2pdma(bio->bi_bdev->bd_disk, bio, true);
-	bio_end_p2pdma(bio);
+	struct gendisk *disk = bio->bi_bdev->bd_disk;
+
+	bio_can_p2pdma(disk, bio, true);
+	pr_info_ratelimited("%s: request with peer-to-peer memory refused\n",
+			    disk->disk_name);
+	bio->bi_status = BLK_STS_TARGET;
+	bio_endio(bio);
 }
 EXPORT_SYMBOL_GPL(bio_end_p2pdma_refused);
 
@@ -144,17 +142,16 @@ EXPORT_SYMBOL_GPL(bio_end_p2pdma_refused);
  * @bio: with REQ_P2PDMA, as it was submitted to a disk that is made of others
  *
  * Called by the disk's driver, before any of the others has got a part of @bio,
- * and while none is added. Logs, rate-limited, which device doesn't reach the
- * memory, and why.
+ * and while none is added.
  *
  * Context: Process context.
  * Return: true if @bio has ended, with BLK_STS_TARGET (-EREMOTEIO).
  */
 bool bio_refuse_p2pdma(struct bio *bio)
 {
-	if (bio_can_p2pdma(bio->bi_bdev->bd_disk, bio, true))
+	if (disk_can_p2pdma_bio(bio->bi_bdev->bd_disk, bio))
 		return false;
-	bio_end_p2pdma(bio);
+	bio_end_p2pdma_refused(bio);
 	return true;
 }
 EXPORT_SYMBOL_GPL(bio_refuse_p2pdma);

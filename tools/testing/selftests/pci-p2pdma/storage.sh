@@ -42,11 +42,13 @@ leg=/dev/$(nvme_of leg)n1
 far=/dev/$(nvme_of far)n1
 for ctrl in $(nvme_of half); do
 	if p2pmem_cp ask "$P2PMEM_PROVIDER" "$(pci_of_ctrl "$ctrl")" >/dev/null; then
-		half_near=$ctrl
+		near=$(pci_of_ctrl "$ctrl")
 	else
 		half_far=$ctrl
 	fi
 done
+# Its name changes when it is bound again.
+half_near() { basename "$pci/$near"/nvme/nvme*; }
 
 has_paths() { [ "$(nvme_of "$1" | wc -l)" = "$2" ]; }
 # Requests that a controller's path has got: reads and writes
@@ -155,6 +157,7 @@ stop_array()
 md_state() { cat /sys/block/md0/md/"$1"; }
 # Complete, and no leg has been failed
 intact() { [ "$(md_state degraded) $(cat /sys/block/md0/md/rd*/state | sort -u)" = "0 in_sync" ]; }
+has_bad_blocks() { grep -q . /sys/block/md0/md/rd*/bad_blocks; }
 same_legs()
 {
 	first=$(digest "$1")
@@ -258,9 +261,8 @@ one_good_path()
 	result "half: data moves" start_churn "$half"
 	result "half: not by the path from where the memory isn't reached" \
 		[ "$(requests "$half_far")" = "$before" ]
-	echo 1 >"/sys/class/nvme/$half_near/reset_controller"
+	echo 1 >"$pci/$near/nvme/$(half_near)/reset_controller"
 	result "half: a reset is waited for" goes_on
-	near=$(pci_of_ctrl "$half_near")
 	echo "$near" >$driver/unbind
 	result "half: refused when the path is gone" is_refused
 	result "half: the log says why" \
@@ -271,6 +273,45 @@ one_good_path()
 	echo "$near" >$driver/bind
 	result "half: data moves when the path is back" goes_on
 	result "half: refused meanwhile, and no other error" stop_churn refused_only
+}
+
+# ana STATE: of the path that reaches the memory, as in enum nvme_ana_state; 0: to be
+# read anew
+ana()
+{
+	ctrl=$(half_near)
+	echo "$half ${ctrl#nvme} $1" >/sys/kernel/debug/nvme_ana
+}
+said_more_than() { [ "$(wc -l </tmp/churn)" -gt "$1" ]; }
+# No request ends.
+waits()
+{
+	sleep 1
+	! within 2 said_more_than "$(wc -l </tmp/churn)"
+}
+
+# Drives with ANA tell of each path how it is.
+ana_states()
+{
+	load nvme_ana
+	result "ana: data moves" start_churn "$half"
+	before=$(requests "$half_far")
+	for each in "15 change" "0 log"; do
+		ana "${each% *}"
+		result "ana: a ${each#* } is waited for" waits
+		ana 2
+		result "ana: data moves when the path is not optimized" goes_on
+	done
+	result "ana: no request was refused" [ "$(counted refused)" = 0 ]
+	ana 15
+	waits
+	ana 3
+	result "ana: refused when the path is inaccessible" is_refused
+	ana 1
+	result "ana: data moves when it is optimized" goes_on
+	result "ana: not by the other path" [ "$(requests "$half_far")" = "$before" ]
+	result "ana: refused meanwhile, and no other error" stop_churn refused_only
+	rmmod nvme_ana
 }
 
 stripes()
@@ -309,13 +350,30 @@ mirrors()
 	result "raid1 goes" stop_array "$target" "$pair"
 }
 
+# A leg is a head with one path that reaches the memory.
+half_a_leg()
+{
+	make_array 1 "$target" "$half"
+	result "raid1, one leg a head with one good path: data arrives" copies /dev/md0
+	result "raid1: on both legs" intact_and_same "$target" "$half"
+	result "raid1: data moves" start_churn /dev/md0
+	for _ in 1 2 3; do
+		echo "$near" >$driver/unbind
+		is_refused || break
+		echo "$near" >$driver/bind
+		goes_on || break
+	done
+	result "raid1: data moves after the path was gone, and is back" goes_on
+	result "raid1: refused meanwhile, and no other error" stop_churn refused_only
+	result "raid1: no leg is failed, and both are the same" \
+		intact_and_same "$target" "$half"
+	result "raid1: no block is called bad" eval "! has_bad_blocks"
+	result "raid1 goes" stop_array "$target" "$half"
+}
+
 # A leg that doesn't reach the memory, from the first and added later
 bad_legs()
 {
-	make_array 1 "$target" "$half"
-	result "raid1 with a head that has one good path refuses" refuses /dev/md0
-	result "raid1: no leg is failed" intact
-	result "raid1 goes" stop_array "$target" "$half"
 	make_array 1 "$target" "$far"
 	serves /dev/md0
 	result "raid1 with a leg that doesn't reach the memory refuses" refuses /dev/md0
@@ -339,8 +397,8 @@ bad_legs()
 	result "raid1 goes" stop_array "$target" "$leg" "$far"
 }
 
-# change_leg COMMAND...: a leg is a mapped device. When it has been asked, and before it passes the request
-# on, it gets a table that doesn't reach the memory. Exit status: of COMMAND
+# change_leg COMMAND...: a leg is a mapped device. When it has been asked, and before
+# it passes the request on, it gets a table that doesn't reach the memory.
 change_leg()
 {
 	quiet dmsetup suspend test
@@ -366,7 +424,6 @@ in_flight()
 {
 	grep -q '[1-9]' /sys/block/md0/inflight && grep -q 'State:.D' "/proc/$1/status"
 }
-has_bad_blocks() { grep -q . /sys/block/md0/md/rd*/bad_blocks; }
 start_mapped_leg()
 {
 	for each in "$target" "$leg" "$far"; do
@@ -485,16 +542,18 @@ for module in crc32c_generic cryptomgr aes_generic ecb xts dm-mod dm-crypt linea
 	load $module
 done
 mkdir -p /tmp/mnt
-[ $# -gt 0 ] || set -- two_good_paths one_good_path stripes parity mirrors bad_legs \
-		      leg_changes memory_goes dm target
+[ $# -gt 0 ] || set -- two_good_paths one_good_path ana_states stripes parity mirrors \
+		      half_a_leg bad_legs leg_changes memory_goes dm target
 count=1
 for part; do
 	case $part in
 	two_good_paths | one_good_path) count=$((count + 11)) ;;
+	ana_states) count=$((count + 10)) ;;
 	stripes) count=$((count + 8)) ;;
 	parity) count=$((count + 4)) ;;
 	mirrors | memory_goes) count=$((count + 6)) ;;
-	bad_legs) count=$((count + 15)) ;;
+	half_a_leg) count=$((count + 8)) ;;
+	bad_legs) count=$((count + 12)) ;;
 	leg_changes) count=$((count + 13)) ;;
 	dm) count=$((count + 7)) ;;
 	target) count=$((count + 10)) ;;

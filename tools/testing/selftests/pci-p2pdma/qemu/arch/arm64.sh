@@ -8,6 +8,7 @@ console=ttyAMA0
 host_bridge=1b36:0008
 cpu=cortex-a72
 arch_parameters=''
+acpi=''
 
 # An IOMMU that is on, before PCI is scanned (strict): devices that wait for it
 # are probed in any order, and race to enable the bridges above them. With
@@ -15,12 +16,14 @@ arch_parameters=''
 with_iommu()
 {
 	machine+=,iommu=smmuv3
+	[[ -z $acpi ]] || return 0
 	parameters+=(fw_devlink.strict=1 pci=config_acs=0011101@pci:1b36:000c)
 }
 
 # Described by ACPI: by Debian's UEFI (qemu-efi-aarch64), which then boots the kernel
 with_acpi()
 {
+	acpi=1
 	devices+=(-bios "${FIRMWARE:-/usr/share/qemu-efi-aarch64/QEMU_EFI.fd}")
 }
 

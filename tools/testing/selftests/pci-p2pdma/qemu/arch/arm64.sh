@@ -8,6 +8,8 @@ console=ttyAMA0
 host_bridge=1b36:0008
 cpu=cortex-a72
 arch_parameters=''
+# A function that no driver takes, such as q35 has
+arch_devices=(-device pci-testdev,bus=pcie.0,addr=1e)
 acpi=''
 
 # An IOMMU that is on, before PCI is scanned (strict): devices that wait for it
@@ -41,5 +43,5 @@ second_port()
 	file:*) arguments+=(-chardev "file,id=report,path=${1#file:}") ;;
 	*) arguments+=(-chardev stdio,id=report,mux=on,signal=off -mon chardev=report) ;;
 	esac
-	arguments+=(-device pci-serial,chardev=report,addr=1f)
+	arguments+=(-device pci-serial,chardev=report,bus=pcie.0,addr=1f)
 }

@@ -33,7 +33,7 @@ die()
 
 # The names that arch/*.env set
 arch_machine='' arch_debian='' arch_image='' arch_packages=()
-arch_cross='' arch_cross_packages=()
+arch_cross='' arch_cross_packages=() arch_without=()
 
 load_arch()
 {
@@ -47,6 +47,15 @@ load_arch()
 	else
 		arch_cross=''
 	fi
+}
+
+# only_x86 VERB
+only_x86()
+{
+	load_arch
+	[[ $arch == x86 ]] ||
+		die "make $1 isn't made for ARCH=$arch, which has:" \
+		    "run, check, shell, kernel, kunit, selftest"
 }
 
 # Of another architecture than this machine

@@ -385,7 +385,7 @@ static void scatterlists(struct kunit *test)
  */
 static void scatterlist_from_fragments(struct kunit *test)
 {
-	enum { PAGES = SZ_8M / PAGE_SIZE, RUN = 16, RUN_AT = 512 };
+	enum { PAGES = SZ_8M / PAGE_SIZE, RUN = 16, RUN_AT = PAGES / 4 };
 	struct pool_test *t = test->priv;
 	void **page = kunit_kcalloc(test, PAGES, sizeof(*page), GFP_KERNEL);
 	unsigned int nents, i, free = 0;

@@ -156,6 +156,34 @@ bool bio_refuse_p2pdma(struct bio *bio)
 }
 EXPORT_SYMBOL_GPL(bio_refuse_p2pdma);
 
+/**
+ * bio_p2pdma_is_intact() - Tell whether the memory of a bio can be copied from
+ * @bio: with REQ_P2PDMA
+ *
+ * Asked after the processor has read from it: a device that has failed, or was
+ * turned off, doesn't answer with what was written.
+ *
+ * Context: Process context.
+ * Return: true if all that was read is what the memory holds.
+ */
+bool bio_p2pdma_is_intact(struct bio *bio)
+{
+	struct dev_pagemap *pgmap = NULL;
+	struct bvec_iter iter;
+	struct bio_vec bv;
+
+	bio_for_each_bvec(bv, bio, iter) {
+		if (!is_pci_p2pdma_page(bv.bv_page) ||
+		    bv.bv_page->pgmap == pgmap)
+			continue;
+		pgmap = bv.bv_page->pgmap;
+		if (!pci_p2pmem_is_intact(bv.bv_page))
+			return false;
+	}
+	return true;
+}
+EXPORT_SYMBOL_GPL(bio_p2pdma_is_intact);
+
 struct blk_p2pdma_members {
 	void (*fn)(struct device *member, void *data);
 	void *data;

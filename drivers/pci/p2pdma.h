@@ -183,6 +183,8 @@ void p2pdma_close_for_shrinking(struct pci_p2pdma *p2pdma,
 				struct p2pdma_range *range);
 void p2pdma_open_after_shrinking(struct pci_p2pdma *p2pdma);
 
+bool p2pdma_is_decoding(struct pci_dev *pdev);
+
 /* Error for a request that finds the provider closed */
 static inline int p2pdma_closed_error(struct pci_p2pdma *p2pdma)
 {

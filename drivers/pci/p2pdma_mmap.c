@@ -75,14 +75,6 @@ static bool zero_page(struct page *page)
 	return !readq(io + PAGE_SIZE - sizeof(u64));
 }
 
-static bool is_decoding(struct pci_dev *pdev)
-{
-	u16 command;
-
-	return !pci_read_config_word(pdev, PCI_COMMAND, &command) &&
-	       !PCI_POSSIBLE_ERROR(command) && command & PCI_COMMAND_MEMORY;
-}
-
 /*
  * Device memory is slow to zero: a large mapping takes seconds. What closes the
  * provider waits for that.
@@ -95,21 +87,15 @@ static int may_go_on(struct pci_p2pdma *p2pdma)
 }
 
 /*
- * Pages with zeros that may still be on their way. They aren't given to anybody
- * until they have been zeroed, or what closes the provider has put an end to
- * that.
+ * A page with zeros that may still be on their way. It isn't given to anybody until
+ * it has been zeroed, or what closes the provider has put an end to that.
  */
-static void withhold_pages(struct pci_p2pdma *p2pdma, struct page *page)
+static void withhold_page(struct pci_p2pdma *p2pdma, struct page *page)
 {
-	struct page *next;
-
 	mutex_lock(&p2pdma->withheld_lock);
-	for (; page; page = next) {
-		next = p2pdma_next_page(page);
-		if (READ_ONCE(p2pdma->closed)) {
-			p2pdma_pool_free_page(p2pdma, page);
-			continue;
-		}
+	if (READ_ONCE(p2pdma->closed)) {
+		p2pdma_pool_free_page(p2pdma, page);
+	} else {
 		atomic_long_dec(&p2pdma->nr_user_pages);
 		set_page_private(page, (unsigned long)p2pdma->withheld);
 		WRITE_ONCE(p2pdma->withheld, page);
@@ -143,7 +129,9 @@ static void release_withheld(struct pci_p2pdma *p2pdma, bool try_again)
 	mutex_unlock(&p2pdma->withheld_lock);
 }
 
-static int zero_pages(struct pci_p2pdma *p2pdma, struct page *page)
+/* @failed: set to a page whose zeros haven't arrived. */
+static int zero_pages(struct pci_p2pdma *p2pdma, struct page *page,
+		      struct page **failed)
 {
 	int error;
 
@@ -151,12 +139,30 @@ static int zero_pages(struct pci_p2pdma *p2pdma, struct page *page)
 		error = may_go_on(p2pdma);
 		if (error)
 			return error;
-		if (!zero_page(page))
+		if (!zero_page(page)) {
+			*failed = page;
 			return -EIO;
+		}
 		cond_resched();
 	}
 	/* It may have been off in between. */
-	return is_decoding(p2pdma->pdev) ? may_go_on(p2pdma) : -EIO;
+	return p2pdma_is_decoding(p2pdma->pdev) ? may_go_on(p2pdma) : -EIO;
+}
+
+/* Pages before @failed have been read back, and those after it weren't touched. */
+static void give_back(struct pci_p2pdma *p2pdma, struct page *page,
+		      struct page *failed)
+{
+	struct page *next;
+
+	for (; page; page = next) {
+		next = p2pdma_next_page(page);
+		if (page == failed)
+			withhold_page(p2pdma, page);
+		else
+			p2pdma_pool_free_page(p2pdma, page);
+		cond_resched();
+	}
 }
 
 /*
@@ -206,7 +212,7 @@ static int allocate_mmap(struct file *file, struct kobject *kobj,
 	struct pci_dev *pdev = to_pci_dev(kobj_to_dev(kobj));
 	struct pci_p2pdma *p2pdma;
 	unsigned int times_closed;
-	struct page *pages;
+	struct page *pages, *failed = NULL;
 	int error;
 
 	if (vma_pages(vma) > WINDOW_PAGES)
@@ -220,7 +226,7 @@ static int allocate_mmap(struct file *file, struct kobject *kobj,
 	if (!p2pdma)
 		return -ENODEV;
 	times_closed = READ_ONCE(p2pdma->times_closed);
-	if (!is_decoding(pdev))
+	if (!p2pdma_is_decoding(pdev))
 		return -EIO;
 	release_withheld(p2pdma, true);
 	pages = p2pdma_pool_alloc_pages(p2pdma, vma_pages(vma));
@@ -235,11 +241,9 @@ static int allocate_mmap(struct file *file, struct kobject *kobj,
 	vma->vm_ops = &allocate_vm_ops;
 	vma->vm_pgoff = window_start(p2pdma);
 	vma->vm_page_prot = pci_p2pdma_pgprot(vma->vm_page_prot);
-	error = zero_pages(p2pdma, pages);
-	if (error == -EIO)
-		withhold_pages(p2pdma, pages);
-	else if (error)
-		p2pdma_pool_free_pages(p2pdma, pages);
+	error = zero_pages(p2pdma, pages, &failed);
+	if (error)
+		give_back(p2pdma, pages, failed);
 	else
 		error = map_pages(vma, p2pdma, pages);
 	/* It may have been closed, by an error, and be open again. */

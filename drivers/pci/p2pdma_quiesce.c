@@ -426,3 +426,31 @@ static int __init p2pdma_quiesce_init(void)
 	return register_pm_notifier(&pm_nb);
 }
 postcore_initcall_sync(p2pdma_quiesce_init);
+
+/* Whether it answers, for what is read from or written to its memory */
+bool p2pdma_is_decoding(struct pci_dev *pdev)
+{
+	u16 command;
+
+	return !pci_read_config_word(pdev, PCI_COMMAND, &command) &&
+	       !PCI_POSSIBLE_ERROR(command) && command & PCI_COMMAND_MEMORY;
+}
+
+/**
+ * pci_p2pmem_is_intact() - Tell whether memory holds what was written to it
+ * @page: peer-to-peer memory
+ *
+ * For callers that copy from it by the processor: asked afterwards, since a device
+ * that has failed, or was turned off, answers as if all bits were set.
+ *
+ * Context: Process context. The caller keeps @page allocated.
+ * Return: true if what was read is what the memory holds.
+ */
+bool pci_p2pmem_is_intact(const struct page *page)
+{
+	struct p2pdma_range *range = p2pdma_to_range(page->pgmap);
+
+	return range && !p2pdma_is_invalid(range->p2pdma) &&
+	       p2pdma_is_decoding(range->p2pdma->pdev);
+}
+EXPORT_SYMBOL_GPL(pci_p2pmem_is_intact);

@@ -23,6 +23,7 @@ int bdev_add_p2pdma_clients(struct block_device *bdev,
 bool disk_can_p2pdma_bio(struct gendisk *disk, struct bio *bio);
 void bio_end_p2pdma_refused(struct bio *bio);
 bool bio_refuse_p2pdma(struct bio *bio);
+bool bio_p2pdma_is_intact(struct bio *bio);
 
 #else /* CONFIG_PCI_P2PDMA */
 
@@ -51,6 +52,11 @@ static inline void bio_end_p2pdma_refused(struct bio *bio)
 static inline bool bio_refuse_p2pdma(struct bio *bio)
 {
 	return false;
+}
+
+static inline bool bio_p2pdma_is_intact(struct bio *bio)
+{
+	return true;
 }
 
 #endif /* CONFIG_PCI_P2PDMA */

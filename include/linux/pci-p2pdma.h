@@ -98,6 +98,7 @@ struct pci_dev *pci_p2pmem_find_many(struct device **clients, int num_clients);
 bool pci_p2pdma_can_map(struct device *dev,
 			const struct page *page, enum dma_data_direction dir,
 			bool verbose);
+bool pci_p2pmem_is_intact(const struct page *page);
 
 /* Memory */
 void *pci_alloc_p2pmem(struct pci_dev *pdev, size_t size);
@@ -209,6 +210,11 @@ pci_p2pdma_can_map(struct device *dev,
 		   bool verbose)
 {
 	return false;
+}
+
+static inline bool pci_p2pmem_is_intact(const struct page *page)
+{
+	return true;
 }
 
 static inline void *pci_alloc_p2pmem(struct pci_dev *pdev, size_t size)

@@ -399,7 +399,9 @@ bad_legs()
 }
 
 # change_leg COMMAND...: a leg is a mapped device. When it has been asked, and before
-# it passes the request on, it gets a table that doesn't reach the memory.
+# it passes the request on, it gets a table that doesn't reach the memory, after
+# $meanwhile.
+meanwhile=true
 change_leg()
 {
 	quiet dmsetup suspend test
@@ -407,6 +409,7 @@ change_leg()
 	waiting=$!
 	within 10 in_flight $waiting
 	submitted=$?
+	$meanwhile
 	reload test "0 $sectors linear $far 0"
 	wait $waiting
 	status=$?
@@ -462,6 +465,26 @@ leg_changes()
 	result "raid1: no leg is failed for it" \
 		[ "$(md_state degraded)$(grep -l faulty /sys/block/md0/md/rd*/state)" = 0 ]
 	result "raid1 goes" stop_mapped_leg
+}
+
+decode() { setpci -s "$P2PMEM_PROVIDER" "COMMAND=$1:2"; }
+two_mib() { dd if="$1" bs=1M count=2 iflag=direct 2>/dev/null | sha256sum; }
+
+# The other leg has what the memory held. Nothing that is read from it then is written.
+memory_fails()
+{
+	for level in 1 10; do
+		start_mapped_leg $level
+		meanwhile="decode 0"
+		result "raid$level: a leg refuses memory that has failed meanwhile: the write is done" \
+			change_leg p2pmem_cp copy "$P2PMEM_SOURCE" /dev/md0 2 "$P2PMEM_PROVIDER"
+		meanwhile=true
+		decode 2
+		result "raid$level: its data is read" \
+			[ "$(two_mib /dev/md0)" = "$(two_mib "$P2PMEM_SOURCE")" ]
+		result "raid$level: this leg is known to lack it" has_bad_blocks
+		result "raid$level goes" stop_mapped_leg
+	done
 }
 
 # The memory goes, and who has it mapped is killed.
@@ -544,7 +567,7 @@ for module in crc32c_generic cryptomgr aes_generic ecb xts dm-mod dm-crypt linea
 done
 mkdir -p /tmp/mnt
 [ $# -gt 0 ] || set -- two_good_paths one_good_path ana_states stripes parity mirrors \
-		      half_a_leg bad_legs leg_changes memory_goes dm target
+		      half_a_leg bad_legs leg_changes memory_fails memory_goes dm target
 count=1
 for part; do
 	case $part in
@@ -553,7 +576,7 @@ for part; do
 	stripes) count=$((count + 8)) ;;
 	parity) count=$((count + 4)) ;;
 	mirrors | memory_goes) count=$((count + 6)) ;;
-	half_a_leg) count=$((count + 8)) ;;
+	half_a_leg | memory_fails) count=$((count + 8)) ;;
 	bad_legs) count=$((count + 12)) ;;
 	leg_changes) count=$((count + 13)) ;;
 	dm) count=$((count + 7)) ;;

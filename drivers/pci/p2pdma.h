@@ -183,6 +183,13 @@ void p2pdma_close_for_shrinking(struct pci_p2pdma *p2pdma,
 				struct p2pdma_range *range);
 void p2pdma_open_after_shrinking(struct pci_p2pdma *p2pdma);
 
+/* The device, or the way to it, doesn't work: I/O with its memory may never end. */
+static inline bool p2pdma_is_lost(struct pci_p2pdma *p2pdma)
+{
+	return test_bit(P2PDMA_IN_ERROR, &p2pdma->closed) ||
+	       pci_channel_offline(p2pdma->pdev);
+}
+
 /* Error for a request that finds the provider closed */
 static inline int p2pdma_closed_error(struct pci_p2pdma *p2pdma)
 {

@@ -16,6 +16,11 @@
  * a device that is being recovered itself, and which ends only afterwards. The
  * pages stay allocated until then.
  *
+ * After a recovery that failed, and when the device is gone, unbind doesn't wait
+ * for that I/O either: it may be the provider's own, a drive's with its CMB, which
+ * only the driver's remove function ends. Nothing can be protected any more; devres
+ * still waits for the pages.
+ *
  * Locks: all but the drain and the suspension are entered with device_lock held
  * by the core, which keeps the provider. Recovery holds pci_bus_sem, too, and
  * so what is done in it takes no other lock of the PCI core: p2pdma_holders,
@@ -84,6 +89,9 @@ static void watch_closed(struct work_struct *work)
 	p2pdma_mmap_close(p2pdma);
 	if (p2pdma->pause >= LONG_PAUSE)
 		report_users(p2pdma);
+	/* A channel may be lost without a call of p2pdma_disconnected(). */
+	if (p2pdma_is_lost(p2pdma))
+		wake_up_all(&p2pdma->waiters);
 	p2pdma->pause = min(2 * p2pdma->pause, LONGEST_PAUSE);
 	queue_delayed_work(system_unbound_wq, &p2pdma->watch, p2pdma->pause);
 }
@@ -203,6 +211,12 @@ static bool nothing_in_use(struct pci_p2pdma *p2pdma)
 	return !p2pdma_pool_in_use(p2pdma);
 }
 
+/* I/O in flight is waited for only as long as it can end. */
+static bool no_user_page_or_lost(struct pci_p2pdma *p2pdma)
+{
+	return no_user_page(p2pdma) || p2pdma_is_lost(p2pdma);
+}
+
 /*
  * Of a closed provider. The wait is one sleep, so that the detection of hung
  * tasks sees it; the messages come from watch_closed().
@@ -281,7 +295,7 @@ static void quiesce(struct pci_dev *pdev, enum p2pdma_closed why)
 	struct pci_p2pdma *p2pdma = provider_of(pdev);
 
 	if (p2pdma && close_provider(p2pdma, why))
-		wait_until(p2pdma, no_user_page, MAX_SCHEDULE_TIMEOUT);
+		wait_until(p2pdma, no_user_page_or_lost, MAX_SCHEDULE_TIMEOUT);
 }
 
 /* Before the driver's remove function */
@@ -305,6 +319,18 @@ void p2pdma_reset_done(struct pci_dev *pdev)
 	/* Also what recovery has given up may work again now. */
 	if (!pci_channel_offline(pdev))
 		open_provider(p2pdma, P2PDMA_IN_ERROR);
+}
+
+/* Takes no lock: a waiter may have all that recovery or removal will want. */
+void p2pdma_disconnected(struct pci_dev *pdev)
+{
+	struct pci_p2pdma *p2pdma;
+
+	rcu_read_lock();
+	p2pdma = rcu_dereference(pdev->p2pdma);
+	if (p2pdma)
+		wake_up_all(&p2pdma->waiters);
+	rcu_read_unlock();
 }
 
 void p2pdma_error_detected(struct pci_dev *pdev)
@@ -372,8 +398,9 @@ static bool put_to_sleep(struct pci_dev *pdev, unsigned long end)
 	p2pdma = provider_of(pdev);
 	if (p2pdma) {
 		close_provider(p2pdma, P2PDMA_ASLEEP);
-		done = wait_until(p2pdma, no_user_page,
-				  max_t(long, end - jiffies, 1));
+		wait_until(p2pdma, no_user_page_or_lost,
+			   max_t(long, end - jiffies, 1));
+		done = no_user_page(p2pdma);
 	}
 	device_unlock(&pdev->dev);
 	return done;

@@ -6,6 +6,7 @@
 
 #include <kunit/test.h>
 #include <linux/align.h>
+#include <linux/completion.h>
 #include <linux/dma-mapping.h>
 #include <linux/memremap.h>
 #include <linux/pci.h>
@@ -262,6 +263,87 @@ static void holder_lets_go(struct kunit *test)
 	pci_p2pmem_remove_holder(&user->holder);
 }
 
+/* A page of a user mapping, and what the core does meanwhile */
+struct p2pmem_wait {
+	struct work_struct work;
+	struct completion done;
+	struct pci_dev *provider;
+	struct pci_p2pdma *p2pdma;
+	struct page *page;
+	void (*begin)(struct pci_dev *pdev);
+};
+
+static void wait_work(struct work_struct *work)
+{
+	struct p2pmem_wait *wait = container_of(work, struct p2pmem_wait, work);
+
+	wait->begin(wait->provider);
+	complete(&wait->done);
+}
+
+static struct p2pmem_wait *wait_create(struct kunit *test)
+{
+	struct provider_test *t = test->priv;
+	struct p2pmem_wait *wait = kunit_kzalloc(test, sizeof(*wait), GFP_KERNEL);
+
+	KUNIT_ASSERT_NOT_NULL(test, wait);
+	bind(test, 0, SZ_2M);
+	INIT_WORK(&wait->work, wait_work);
+	init_completion(&wait->done);
+	wait->provider = t->provider;
+	wait->p2pdma = rcu_dereference_protected(t->provider->p2pdma, true);
+	wait->page = p2pdma_pool_alloc_pages(wait->p2pdma, 1);
+	KUNIT_EXPECT_NOT_NULL(test, wait->page);
+	return wait;
+}
+
+static void wait_begin(struct p2pmem_wait *wait,
+		       void (*begin)(struct pci_dev *pdev))
+{
+	wait->begin = begin;
+	reinit_completion(&wait->done);
+	queue_work(system_unbound_wq, &wait->work);
+}
+
+static bool wait_ends(struct p2pmem_wait *wait, unsigned long timeout)
+{
+	return wait_for_completion_timeout(&wait->done, timeout);
+}
+
+/* The user page is freed, and with that each wait ends. */
+static void wait_free(struct p2pmem_wait *wait)
+{
+	p2pdma_pool_free_pages(wait->p2pdma, wait->page);
+	wait->page = NULL;
+	flush_work(&wait->work);
+}
+
+/* What unbind waits for may be I/O that only the driver's remove() ends. */
+static void unbind_after_failed_recovery(struct kunit *test)
+{
+	struct provider_test *t = test->priv;
+	struct p2pmem_wait *wait = wait_create(test);
+
+	p2pdma_error_detected(t->provider);
+	wait_begin(wait, p2pdma_unbind);
+	KUNIT_EXPECT_TRUE(test, wait_ends(wait, 10 * HZ));
+	wait_free(wait);
+	fake_pci_unbind(t->provider);
+}
+
+static void gone_while_unbind_waits(struct kunit *test)
+{
+	struct provider_test *t = test->priv;
+	struct p2pmem_wait *wait = wait_create(test);
+
+	wait_begin(wait, p2pdma_unbind);
+	KUNIT_EXPECT_FALSE(test, wait_ends(wait, HZ / 5));
+	pci_dev_set_disconnected(t->provider, NULL);
+	KUNIT_EXPECT_TRUE(test, wait_ends(wait, 10 * HZ));
+	wait_free(wait);
+	fake_pci_unbind(t->provider);
+}
+
 static void take_back(struct pci_dev *pdev, int bar, u64 offset)
 {
 	device_lock(&pdev->dev);
@@ -380,6 +462,8 @@ static struct kunit_case p2pdma_provider_cases[] = {
 	KUNIT_CASE(bar_resized),
 	KUNIT_CASE(closed_and_open),
 	KUNIT_CASE(holder_lets_go),
+	KUNIT_CASE(unbind_after_failed_recovery),
+	KUNIT_CASE(gone_while_unbind_waits),
 	KUNIT_CASE(range_removed),
 	KUNIT_CASE(aligned_part),
 	KUNIT_CASE(place_is_taken),

@@ -37,9 +37,9 @@
  *			files in sysfs.
  *   p2pdma_providers	RCU list. An entry is added once and removed once.
  *   ->published	READ_ONCE/WRITE_ONCE; a stale read is harmless.
- *   ->closed		atomic bit operations, by the holder of device_lock. An
- *			allocator may miss it for a grace period, a freer not
- *			after one.
+ *   ->closed		atomic bit operations, by the holder of device_lock;
+ *			P2PDMA_RECOVERING by recovery, without. An allocator may
+ *			miss it for a grace period, a freer not after one.
  *   ->pool		genalloc is lockless. Its chunks are an RCU list. One is
  *			taken out when nothing of it is allocated, and freed a
  *			grace period later.
@@ -77,10 +77,13 @@ struct gen_pool;
 enum p2pdma_closed {
 	P2PDMA_RETIRED,		/* its driver is being unbound */
 	P2PDMA_IN_RESET,
+	P2PDMA_RECOVERING,	/* recovery goes on; nobody has been told yet */
 	P2PDMA_IN_ERROR,
 	P2PDMA_ASLEEP,
 	P2PDMA_SHRINKING,	/* a range of it is being removed */
 };
+
+#define P2PDMA_ERRORS	(BIT(P2PDMA_RECOVERING) | BIT(P2PDMA_IN_ERROR))
 
 /**
  * struct pci_p2pdma - a provider
@@ -186,7 +189,7 @@ void p2pdma_open_after_shrinking(struct pci_p2pdma *p2pdma);
 /* The device, or the way to it, doesn't work: I/O with its memory may never end. */
 static inline bool p2pdma_is_lost(struct pci_p2pdma *p2pdma)
 {
-	return test_bit(P2PDMA_IN_ERROR, &p2pdma->closed) ||
+	return READ_ONCE(p2pdma->closed) & P2PDMA_ERRORS ||
 	       pci_channel_offline(p2pdma->pdev);
 }
 

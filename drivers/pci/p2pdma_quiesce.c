@@ -26,10 +26,15 @@
  * so what is done in it takes no other lock of the PCI core: p2pdma_holders,
  * and the locks of page tables. A wait holds device_lock, for as long as the I/O
  * or the memory waited for lasts. That I/O must not need the device_lock of its
- * provider to end. There is one known case where it does: if an error is
- * reported for a port above both while the provider is unbound or reset, then
- * recovery waits for the provider's device_lock, and I/O of a client below that
- * port may wait for recovery. The base waits with this lock in unbind, too.
+ * provider to end. It may once an error is reported for a port above both:
+ * recovery tells the client, whose I/O then waits for recovery's end, and wants
+ * the provider's lock next. So before recovery takes a lock, it ends the waits
+ * for I/O of all providers below the port.
+ *
+ * A wait for all memory, in devres, doesn't end then: the pages must be free. If
+ * an error is reported for a port above both while the provider is unbound, and
+ * the client's I/O waits for recovery, both wait for ever. The base waits with
+ * this lock in unbind, too.
  */
 
 #define dev_fmt(fmt) "P2PDMA: " fmt
@@ -86,6 +91,8 @@ static void watch_closed(struct work_struct *work)
 	struct pci_p2pdma *p2pdma = container_of(to_delayed_work(work),
 						 struct pci_p2pdma, watch);
 
+	if (!READ_ONCE(p2pdma->closed))
+		return;
 	p2pdma_mmap_close(p2pdma);
 	if (p2pdma->pause >= LONG_PAUSE)
 		report_users(p2pdma);
@@ -333,6 +340,38 @@ void p2pdma_disconnected(struct pci_dev *pdev)
 	rcu_read_unlock();
 }
 
+/*
+ * For pci_walk_bus(), before recovery takes the first device_lock. A reset may
+ * wait, with the locks of the provider and of a port above, for I/O of a device
+ * which recovery tells of the error before it wants these locks.
+ */
+int p2pdma_error_begins(struct pci_dev *pdev, void *unused)
+{
+	struct pci_p2pdma *p2pdma;
+
+	rcu_read_lock();
+	p2pdma = rcu_dereference(pdev->p2pdma);
+	if (p2pdma) {
+		set_bit(P2PDMA_RECOVERING, &p2pdma->closed);
+		wake_up_all(&p2pdma->waiters);
+	}
+	rcu_read_unlock();
+	return 0;
+}
+
+/* Recovery has failed. */
+int p2pdma_error_stays(struct pci_dev *pdev, void *unused)
+{
+	struct pci_p2pdma *p2pdma;
+
+	rcu_read_lock();
+	p2pdma = rcu_dereference(pdev->p2pdma);
+	if (p2pdma)
+		clear_bit(P2PDMA_RECOVERING, &p2pdma->closed);
+	rcu_read_unlock();
+	return 0;
+}
+
 void p2pdma_error_detected(struct pci_dev *pdev)
 {
 	struct pci_p2pdma *p2pdma = provider_of(pdev);
@@ -345,8 +384,10 @@ void p2pdma_error_resume(struct pci_dev *pdev)
 {
 	struct pci_p2pdma *p2pdma = provider_of(pdev);
 
-	if (p2pdma)
-		open_provider(p2pdma, P2PDMA_IN_ERROR);
+	if (!p2pdma)
+		return;
+	clear_bit(P2PDMA_RECOVERING, &p2pdma->closed);
+	open_provider(p2pdma, P2PDMA_IN_ERROR);
 }
 
 /* Suspension of the machine: a provider sleeps, or is awake. */

@@ -193,6 +193,8 @@ static void closed_and_open(struct kunit *test)
 	void *addr;
 
 	/* Of a device that provides nothing, this says nothing. */
+	p2pdma_error_begins(t->provider, NULL);
+	p2pdma_error_stays(t->provider, NULL);
 	p2pdma_error_detected(t->provider);
 	p2pdma_error_resume(t->provider);
 	p2pdma_reset_prepare(t->provider);
@@ -288,6 +290,7 @@ static struct p2pmem_wait *wait_create(struct kunit *test)
 
 	KUNIT_ASSERT_NOT_NULL(test, wait);
 	bind(test, 0, SZ_2M);
+	pci_p2pmem_publish(t->provider, true);
 	INIT_WORK(&wait->work, wait_work);
 	init_completion(&wait->done);
 	wait->provider = t->provider;
@@ -328,6 +331,25 @@ static void unbind_after_failed_recovery(struct kunit *test)
 	wait_begin(wait, p2pdma_unbind);
 	KUNIT_EXPECT_TRUE(test, wait_ends(wait, 10 * HZ));
 	wait_free(wait);
+	fake_pci_unbind(t->provider);
+}
+
+/* Recovery is about to want the locks that the reset's caller has. */
+static void error_while_reset_waits(struct kunit *test)
+{
+	struct provider_test *t = test->priv;
+	struct p2pmem_wait *wait = wait_create(test);
+
+	wait_begin(wait, p2pdma_reset_prepare);
+	KUNIT_EXPECT_FALSE(test, wait_ends(wait, HZ / 5));
+	p2pdma_error_begins(t->provider, NULL);
+	KUNIT_EXPECT_TRUE(test, wait_ends(wait, 10 * HZ));
+	p2pdma_reset_done(t->provider);
+	expect_closed(test, true);
+	p2pdma_error_detected(t->provider);
+	wait_free(wait);
+	p2pdma_error_resume(t->provider);
+	expect_closed(test, false);
 	fake_pci_unbind(t->provider);
 }
 
@@ -463,6 +485,7 @@ static struct kunit_case p2pdma_provider_cases[] = {
 	KUNIT_CASE(closed_and_open),
 	KUNIT_CASE(holder_lets_go),
 	KUNIT_CASE(unbind_after_failed_recovery),
+	KUNIT_CASE(error_while_reset_waits),
 	KUNIT_CASE(gone_while_unbind_waits),
 	KUNIT_CASE(range_removed),
 	KUNIT_CASE(aligned_part),

@@ -38,8 +38,9 @@
  *   p2pdma_providers	RCU list. An entry is added once and removed once.
  *   ->published	READ_ONCE/WRITE_ONCE; a stale read is harmless.
  *   ->closed		atomic bit operations, by the holder of device_lock;
- *			P2PDMA_RECOVERING by recovery, without. An allocator may
- *			miss it for a grace period, a freer not after one.
+ *			P2PDMA_RECOVERING by recovery, without, and
+ *			P2PDMA_AFTER_ERROR is cleared by ->watch. An allocator
+ *			may miss it for a grace period, a freer not after one.
  *   ->pool		genalloc is lockless. Its chunks are an RCU list. One is
  *			taken out when nothing of it is allocated, and freed a
  *			grace period later.
@@ -79,6 +80,7 @@ enum p2pdma_closed {
 	P2PDMA_IN_RESET,
 	P2PDMA_RECOVERING,	/* recovery goes on; nobody has been told yet */
 	P2PDMA_IN_ERROR,
+	P2PDMA_AFTER_ERROR,	/* pages of before it are still in use */
 	P2PDMA_ASLEEP,
 	P2PDMA_SHRINKING,	/* a range of it is being removed */
 };
@@ -190,6 +192,14 @@ void p2pdma_open_after_shrinking(struct pci_p2pdma *p2pdma);
 static inline bool p2pdma_is_lost(struct pci_p2pdma *p2pdma)
 {
 	return READ_ONCE(p2pdma->closed) & P2PDMA_ERRORS ||
+	       pci_channel_offline(p2pdma->pdev);
+}
+
+/* What the memory holds isn't what was written, or won't be. */
+static inline bool p2pdma_is_invalid(struct pci_p2pdma *p2pdma)
+{
+	return READ_ONCE(p2pdma->closed) &
+	       (P2PDMA_ERRORS | BIT(P2PDMA_AFTER_ERROR)) ||
 	       pci_channel_offline(p2pdma->pdev);
 }
 

@@ -14,7 +14,8 @@
  *
  * An error is the exception: its recovery waits for no I/O. That may be I/O of
  * a device that is being recovered itself, and which ends only afterwards. The
- * pages stay allocated until then.
+ * pages stay allocated until then, and after recovery the provider stays closed,
+ * and its memory isn't mapped for DMA: what it holds was lost in the reset.
  *
  * After a recovery that failed, and when the device is gone, unbind doesn't wait
  * for that I/O either: it may be the provider's own, a drive's with its CMB, which
@@ -91,6 +92,8 @@ static void watch_closed(struct work_struct *work)
 	struct pci_p2pdma *p2pdma = container_of(to_delayed_work(work),
 						 struct pci_p2pdma, watch);
 
+	if (!atomic_long_read(&p2pdma->nr_user_pages))
+		clear_bit(P2PDMA_AFTER_ERROR, &p2pdma->closed);
 	if (!READ_ONCE(p2pdma->closed))
 		return;
 	p2pdma_mmap_close(p2pdma);
@@ -187,6 +190,13 @@ void p2pdma_end_closing(struct pci_p2pdma *p2pdma)
 	mutex_unlock(&p2pdma_holders);
 }
 
+static void start_watch(struct pci_p2pdma *p2pdma)
+{
+	cancel_delayed_work_sync(&p2pdma->watch);
+	p2pdma->pause = FIRST_PAUSE;
+	queue_delayed_work(system_unbound_wq, &p2pdma->watch, p2pdma->pause);
+}
+
 /* Waits for nothing but locks. False if it was closed for this reason already */
 static bool close_provider(struct pci_p2pdma *p2pdma, enum p2pdma_closed why)
 {
@@ -195,9 +205,7 @@ static bool close_provider(struct pci_p2pdma *p2pdma, enum p2pdma_closed why)
 	WRITE_ONCE(p2pdma->times_closed, p2pdma->times_closed + 1);
 	tell_holders(p2pdma);
 	p2pdma_mmap_close(p2pdma);
-	cancel_delayed_work_sync(&p2pdma->watch);
-	p2pdma->pause = FIRST_PAUSE;
-	queue_delayed_work(system_unbound_wq, &p2pdma->watch, p2pdma->pause);
+	start_watch(p2pdma);
 	return true;
 }
 
@@ -222,6 +230,25 @@ static bool nothing_in_use(struct pci_p2pdma *p2pdma)
 static bool no_user_page_or_lost(struct pci_p2pdma *p2pdma)
 {
 	return no_user_page(p2pdma) || p2pdma_is_lost(p2pdma);
+}
+
+/*
+ * I/O that was queued before the error, and is mapped after it, would move what
+ * the reset has left in the memory. So p2pdma_map.c refuses until such I/O has
+ * ended, and only then the provider serves again.
+ */
+static void open_after_error(struct pci_p2pdma *p2pdma)
+{
+	clear_bit(P2PDMA_RECOVERING, &p2pdma->closed);
+	if (!test_bit(P2PDMA_IN_ERROR, &p2pdma->closed))
+		return;
+	/* Allocators that missed ->closed are done. */
+	synchronize_rcu();
+	if (!no_user_page(p2pdma)) {
+		set_bit(P2PDMA_AFTER_ERROR, &p2pdma->closed);
+		start_watch(p2pdma);
+	}
+	open_provider(p2pdma, P2PDMA_IN_ERROR);
 }
 
 /*
@@ -324,8 +351,9 @@ void p2pdma_reset_done(struct pci_dev *pdev)
 		return;
 	open_provider(p2pdma, P2PDMA_IN_RESET);
 	/* Also what recovery has given up may work again now. */
-	if (!pci_channel_offline(pdev))
-		open_provider(p2pdma, P2PDMA_IN_ERROR);
+	if (!pci_channel_offline(pdev) &&
+	    !test_bit(P2PDMA_RECOVERING, &p2pdma->closed))
+		open_after_error(p2pdma);
 }
 
 /* Takes no lock: a waiter may have all that recovery or removal will want. */
@@ -384,10 +412,8 @@ void p2pdma_error_resume(struct pci_dev *pdev)
 {
 	struct pci_p2pdma *p2pdma = provider_of(pdev);
 
-	if (!p2pdma)
-		return;
-	clear_bit(P2PDMA_RECOVERING, &p2pdma->closed);
-	open_provider(p2pdma, P2PDMA_IN_ERROR);
+	if (p2pdma)
+		open_after_error(p2pdma);
 }
 
 /* Suspension of the machine: a provider sleeps, or is awake. */

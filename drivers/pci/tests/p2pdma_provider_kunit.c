@@ -7,6 +7,7 @@
 #include <kunit/test.h>
 #include <linux/align.h>
 #include <linux/completion.h>
+#include <linux/delay.h>
 #include <linux/dma-mapping.h>
 #include <linux/memremap.h>
 #include <linux/pci.h>
@@ -353,6 +354,56 @@ static void error_while_reset_waits(struct kunit *test)
 	fake_pci_unbind(t->provider);
 }
 
+/* Would a request that was queued before be mapped now? */
+static bool can_map(struct p2pmem_wait *wait, struct pci_dev *client)
+{
+	return pci_p2pdma_can_map(&client->dev, wait->page, DMA_TO_DEVICE, true);
+}
+
+static bool is_closed_within(struct p2pmem_wait *wait, unsigned long timeout)
+{
+	unsigned long end = jiffies + timeout;
+
+	while (READ_ONCE(wait->p2pdma->closed) && time_before(jiffies, end))
+		msleep(20);
+	return READ_ONCE(wait->p2pdma->closed);
+}
+
+/* What the memory held before the error is lost. */
+static void page_outlives_error(struct kunit *test)
+{
+	struct provider_test *t = test->priv;
+	struct p2pmem_wait *wait = wait_create(test);
+
+	KUNIT_EXPECT_TRUE(test, can_map(wait, t->client));
+	p2pdma_error_begins(t->provider, NULL);
+	KUNIT_EXPECT_FALSE(test, can_map(wait, t->client));
+	p2pdma_error_detected(t->provider);
+	p2pdma_error_resume(t->provider);
+	KUNIT_EXPECT_TRUE(test, is_closed_within(wait, HZ / 5));
+	KUNIT_EXPECT_FALSE(test, can_map(wait, t->client));
+
+	/* Once more, and a reset ends in between. */
+	p2pdma_error_begins(t->provider, NULL);
+	p2pdma_reset_prepare(t->provider);
+	p2pdma_error_detected(t->provider);
+	p2pdma_reset_done(t->provider);
+	p2pdma_error_resume(t->provider);
+	KUNIT_EXPECT_TRUE(test, is_closed_within(wait, HZ / 5));
+	expect_closed(test, true);
+	wait_free(wait);
+	KUNIT_EXPECT_FALSE(test, is_closed_within(wait, 10 * HZ));
+	expect_closed(test, false);
+
+	wait->page = p2pdma_pool_alloc_pages(wait->p2pdma, 1);
+	KUNIT_EXPECT_TRUE(test, can_map(wait, t->client));
+	t->provider->error_state = pci_channel_io_frozen;
+	KUNIT_EXPECT_FALSE(test, can_map(wait, t->client));
+	t->provider->error_state = pci_channel_io_normal;
+	wait_free(wait);
+	fake_pci_unbind(t->provider);
+}
+
 static void gone_while_unbind_waits(struct kunit *test)
 {
 	struct provider_test *t = test->priv;
@@ -486,6 +537,7 @@ static struct kunit_case p2pdma_provider_cases[] = {
 	KUNIT_CASE(holder_lets_go),
 	KUNIT_CASE(unbind_after_failed_recovery),
 	KUNIT_CASE(error_while_reset_waits),
+	KUNIT_CASE(page_outlives_error),
 	KUNIT_CASE(gone_while_unbind_waits),
 	KUNIT_CASE(range_removed),
 	KUNIT_CASE(aligned_part),

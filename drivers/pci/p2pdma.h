@@ -11,8 +11,9 @@
  *
  * device_lock is held by probe, unbind, resets and error recovery: one provider
  * is created and destroyed by one thread at a time, and stays while that is
- * held. A driver that adds a range without it (nvme's reset does) flushes that
- * in its remove function. p2pdma_quiesce.c argues the waits with this lock.
+ * held. Several are taken from the top of the tree down, a PF's before a VF's. A
+ * driver that adds a range without it (nvme's reset does) flushes that in its
+ * remove function. p2pdma_quiesce.c argues the waits with this lock.
  *
  * p2pdma_mutex protects p2pdma_providers and p2pdma_ranges against writers, and
  * the first setting of pdev->p2pdma. It is held neither while page structures
@@ -93,6 +94,8 @@ enum p2pdma_closed {
  * @pool: all ranges; "phys" in genalloc's words is the bus address here
  * @closed: nothing more is allocated, for these reasons
  * @times_closed: how often one of them was set
+ * @nr_resets: that go on, of it or of a device that takes it along
+ * @serial: ascending in p2pdma_providers
  * @leaving: the range that is being removed
  * @window: which one p2pdma_mmap.c maps its memory in
  * @nr_user_pages: allocated for user mappings
@@ -112,6 +115,8 @@ struct pci_p2pdma {
 	struct gen_pool *pool;
 	unsigned long closed;
 	unsigned int times_closed;
+	unsigned int nr_resets;
+	u64 serial;
 	struct p2pdma_range *leaving;
 	int window;
 	atomic_long_t nr_user_pages;

@@ -288,8 +288,10 @@ static void provider_retire(void *data)
 static int provider_announce(struct pci_p2pdma *p2pdma)
 {
 	struct pci_dev *pdev = p2pdma->pdev;
+	static u64 last_serial;
 	int error;
 
+	lockdep_assert_held(&p2pdma_mutex);
 	error = p2pdma_sysfs_create(pdev);
 	if (error)
 		return error;
@@ -300,6 +302,7 @@ static int provider_announce(struct pci_p2pdma *p2pdma)
 	}
 	/* Others don't know when it sleeps: it stays awake. */
 	pm_runtime_get_noresume(&pdev->dev);
+	p2pdma->serial = ++last_serial;
 	list_add_tail_rcu(&p2pdma->node, &p2pdma_providers);
 	rcu_assign_pointer(pdev->p2pdma, p2pdma);
 	return 0;

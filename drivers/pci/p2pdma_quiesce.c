@@ -10,7 +10,9 @@
  * provider. A provider that was not unbound is opened again.
  *
  * I/O ends only if its devices go on working. So where several devices are
- * reset at once, all of them are quiesced before the first is disabled.
+ * reset at once, all of them are quiesced before the first is disabled. These
+ * are those of a bus or slot, what is below a bridge that is reset, and the VFs
+ * of a PF.
  *
  * An error is the exception: its recovery waits for no I/O. That may be I/O of
  * a device that is being recovered itself, and which ends only afterwards. The
@@ -324,36 +326,129 @@ EXPORT_SYMBOL_GPL(pci_p2pmem_drain);
 
 /* Called by the PCI core, see pci.h */
 
-static void quiesce(struct pci_dev *pdev, enum p2pdma_closed why)
+static void quiesce(struct pci_p2pdma *p2pdma, enum p2pdma_closed why)
 {
-	struct pci_p2pdma *p2pdma = provider_of(pdev);
-
-	if (p2pdma && close_provider(p2pdma, why))
-		wait_until(p2pdma, no_user_page_or_lost, MAX_SCHEDULE_TIMEOUT);
+	close_provider(p2pdma, why);
+	wait_until(p2pdma, no_user_page_or_lost, MAX_SCHEDULE_TIMEOUT);
 }
 
 /* Before the driver's remove function */
 void p2pdma_unbind(struct pci_dev *pdev)
 {
-	quiesce(pdev, P2PDMA_RETIRED);
+	struct pci_p2pdma *p2pdma = provider_of(pdev);
+
+	if (p2pdma)
+		quiesce(p2pdma, P2PDMA_RETIRED);
 }
 
-void p2pdma_reset_prepare(struct pci_dev *pdev)
-{
-	quiesce(pdev, P2PDMA_IN_RESET);
-}
-
-void p2pdma_reset_done(struct pci_dev *pdev)
+static void prepare_reset_of(struct pci_dev *pdev)
 {
 	struct pci_p2pdma *p2pdma = provider_of(pdev);
 
 	if (!p2pdma)
+		return;
+	p2pdma->nr_resets++;
+	quiesce(p2pdma, P2PDMA_IN_RESET);
+}
+
+static void end_reset_of(struct pci_dev *pdev)
+{
+	struct pci_p2pdma *p2pdma = provider_of(pdev);
+
+	/* One that was added meanwhile wasn't closed. */
+	if (!p2pdma || !p2pdma->nr_resets || --p2pdma->nr_resets)
 		return;
 	open_provider(p2pdma, P2PDMA_IN_RESET);
 	/* Also what recovery has given up may work again now. */
 	if (!pci_channel_offline(pdev) &&
 	    !test_bit(P2PDMA_RECOVERING, &p2pdma->closed))
 		open_after_error(p2pdma);
+}
+
+/* A reset of @dev disconnects what is below it, or turns its VFs off. */
+static bool is_reset_with(struct pci_dev *pdev, struct pci_dev *dev)
+{
+	struct pci_dev *up;
+
+	do {
+		up = pci_physfn(pdev);
+		pdev = up != pdev ? up : pci_upstream_bridge(pdev);
+	} while (pdev && pdev != dev);
+	return pdev;
+}
+
+/* A VF of @dev on a bus that no bridge leads to */
+static bool is_virtual_of(struct pci_dev *pdev, struct pci_dev *dev)
+{
+	return pdev != dev && pci_physfn(pdev) == dev && pdev->bus != dev->bus;
+}
+
+typedef bool (*p2pdma_match_t)(struct pci_dev *pdev, struct pci_dev *dev);
+
+/* With a reference. A provider that is added meanwhile has a higher @serial. */
+static struct pci_dev *next_match(p2pdma_match_t match, struct pci_dev *dev,
+				  u64 *serial)
+{
+	struct pci_dev *pdev = NULL;
+	struct pci_p2pdma *p2pdma;
+
+	rcu_read_lock();
+	list_for_each_entry_rcu(p2pdma, &p2pdma_providers, node) {
+		if (p2pdma->serial <= *serial || !match(p2pdma->pdev, dev))
+			continue;
+		*serial = p2pdma->serial;
+		pdev = pci_dev_get(p2pdma->pdev);
+		break;
+	}
+	rcu_read_unlock();
+	return pdev;
+}
+
+/*
+ * Each with its device_lock, one at a time. The caller has that of @dev, which
+ * is above: the order of pci_bus_lock(), and a PF's before a VF's is that of
+ * pci_disable_sriov().
+ */
+static void call_matching(p2pdma_match_t match, struct pci_dev *dev,
+			  void (*call)(struct pci_dev *pdev))
+{
+	struct pci_dev *pdev;
+	u64 serial = 0;
+
+	if (!dev->subordinate && !dev->is_physfn)
+		return;
+	while ((pdev = next_match(match, dev, &serial))) {
+		device_lock(&pdev->dev);
+		call(pdev);
+		device_unlock(&pdev->dev);
+		pci_dev_put(pdev);
+	}
+}
+
+/* A reset of @pdev, which the caller has locked, and of what it takes along */
+void p2pdma_reset_prepare(struct pci_dev *pdev)
+{
+	prepare_reset_of(pdev);
+	call_matching(is_reset_with, pdev, prepare_reset_of);
+}
+
+void p2pdma_reset_done(struct pci_dev *pdev)
+{
+	call_matching(is_reset_with, pdev, end_reset_of);
+	end_reset_of(pdev);
+}
+
+/* For each device of a tree that is reset; all but virtual buses are locked. */
+void p2pdma_tree_reset_prepare(struct pci_dev *pdev)
+{
+	prepare_reset_of(pdev);
+	call_matching(is_virtual_of, pdev, prepare_reset_of);
+}
+
+void p2pdma_tree_reset_done(struct pci_dev *pdev)
+{
+	call_matching(is_virtual_of, pdev, end_reset_of);
+	end_reset_of(pdev);
 }
 
 /* Takes no lock: a waiter may have all that recovery or removal will want. */

@@ -127,6 +127,14 @@ static void bar_resized(struct kunit *test)
 	}
 }
 
+/*
+ *   RP - PF, with two virtual functions
+ */
+static const struct fake_pci_node pf_nodes[] = {
+	{ FAKE_PCI_ROOT_BUS, FAKE_PCI_ROOT_PORT, DEV(1) },
+	{ 0, FAKE_PCI_ENDPOINT, DEV(0), .has_sriov = true, .nr_vfs = 2 },
+};
+
 struct p2pmem_user {
 	struct pci_p2pmem_holder holder;
 	struct delayed_work work;
@@ -264,6 +272,35 @@ static void holder_lets_go(struct kunit *test)
 	flush_delayed_work(&user->work);
 	KUNIT_EXPECT_NULL(test, rcu_access_pointer(t->provider->p2pdma));
 	pci_p2pmem_remove_holder(&user->holder);
+}
+
+/* A PF that is reset turns its VFs off. */
+static void reset_of_pf(struct kunit *test)
+{
+	struct provider_test *t = test->priv;
+	struct fake_pci *fake = fake_pci_setup(test, pf_nodes,
+					       ARRAY_SIZE(pf_nodes));
+	struct pci_dev *pf = fake_pci_dev(fake, 1);
+
+	if (!IS_ENABLED(CONFIG_PCI_IOV))
+		kunit_skip(test, "no CONFIG_PCI_IOV");
+	KUNIT_ASSERT_EQ(test, fake_pci_enable_vfs(fake, 1), 0);
+	t->provider = fake_pci_vf(fake, 1, 1);
+	bind(test, 0, SZ_2M);
+	pci_p2pmem_publish(t->provider, true);
+	p2pdma_reset_prepare(fake_pci_vf(fake, 1, 0));
+	expect_closed(test, false);
+	p2pdma_reset_done(fake_pci_vf(fake, 1, 0));
+	p2pdma_reset_prepare(pf);
+	expect_closed(test, true);
+	p2pdma_reset_done(pf);
+	expect_closed(test, false);
+	/* It is told of a reset of their bus by itself. */
+	p2pdma_tree_reset_prepare(pf);
+	expect_closed(test, t->provider->bus != pf->bus);
+	p2pdma_tree_reset_done(pf);
+	expect_closed(test, false);
+	fake_pci_unbind(t->provider);
 }
 
 /* A page of a user mapping, and what the core does meanwhile */
@@ -417,6 +454,37 @@ static void gone_while_unbind_waits(struct kunit *test)
 	fake_pci_unbind(t->provider);
 }
 
+/* A bridge that is reset forwards nothing, to whatever is below it. */
+static void reset_from_above(struct kunit *test)
+{
+	struct provider_test *t = test->priv;
+	struct p2pmem_wait *wait = wait_create(test);
+	struct pci_dev *port = pci_upstream_bridge(t->provider);
+	struct pci_dev *other = pci_upstream_bridge(t->client);
+
+	p2pdma_reset_prepare(other);
+	expect_closed(test, false);
+	p2pdma_reset_done(other);
+	p2pdma_tree_reset_prepare(port);
+	expect_closed(test, false);
+	p2pdma_tree_reset_done(port);
+
+	wait->provider = pci_upstream_bridge(pci_upstream_bridge(port));
+	wait_begin(wait, p2pdma_reset_prepare);
+	KUNIT_EXPECT_FALSE(test, wait_ends(wait, HZ / 5));
+	wait_free(wait);
+	expect_closed(test, true);
+	/* While that goes on, the one below is reset, too. */
+	p2pdma_reset_prepare(port);
+	p2pdma_reset_prepare(t->provider);
+	p2pdma_reset_done(t->provider);
+	p2pdma_reset_done(wait->provider);
+	expect_closed(test, true);
+	p2pdma_reset_done(port);
+	expect_closed(test, false);
+	fake_pci_unbind(t->provider);
+}
+
 static void take_back(struct pci_dev *pdev, int bar, u64 offset)
 {
 	device_lock(&pdev->dev);
@@ -539,6 +607,8 @@ static struct kunit_case p2pdma_provider_cases[] = {
 	KUNIT_CASE(error_while_reset_waits),
 	KUNIT_CASE(page_outlives_error),
 	KUNIT_CASE(gone_while_unbind_waits),
+	KUNIT_CASE(reset_from_above),
+	KUNIT_CASE(reset_of_pf),
 	KUNIT_CASE(range_removed),
 	KUNIT_CASE(aligned_part),
 	KUNIT_CASE(place_is_taken),

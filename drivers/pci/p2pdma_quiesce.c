@@ -359,10 +359,16 @@ static void end_reset_of(struct pci_dev *pdev)
 	if (!p2pdma || !p2pdma->nr_resets || --p2pdma->nr_resets)
 		return;
 	open_provider(p2pdma, P2PDMA_IN_RESET);
-	/* Also what recovery has given up may work again now. */
-	if (!pci_channel_offline(pdev) &&
-	    !test_bit(P2PDMA_RECOVERING, &p2pdma->closed))
-		open_after_error(p2pdma);
+	/*
+	 * What recovery has given up may work again now. Recovery that goes on
+	 * comes to its own end.
+	 */
+	if (!test_bit(P2PDMA_IN_ERROR, &p2pdma->closed) ||
+	    test_bit(P2PDMA_RECOVERING, &p2pdma->closed) ||
+	    !pci_device_is_present(pdev))
+		return;
+	pci_dev_set_io_state(pdev, pci_channel_io_normal);
+	open_after_error(p2pdma);
 }
 
 /* A reset of @dev disconnects what is below it, or turns its VFs off. */
@@ -503,12 +509,17 @@ void p2pdma_error_detected(struct pci_dev *pdev)
 		close_provider(p2pdma, P2PDMA_IN_ERROR);
 }
 
-void p2pdma_error_resume(struct pci_dev *pdev)
+/* Recovery is over, and was one that has closed the provider. */
+int p2pdma_error_resume(struct pci_dev *pdev, void *unused)
 {
-	struct pci_p2pdma *p2pdma = provider_of(pdev);
+	struct pci_p2pdma *p2pdma;
 
+	device_lock(&pdev->dev);
+	p2pdma = provider_of(pdev);
 	if (p2pdma)
 		open_after_error(p2pdma);
+	device_unlock(&pdev->dev);
+	return 0;
 }
 
 /* Suspension of the machine: a provider sleeps, or is awake. */

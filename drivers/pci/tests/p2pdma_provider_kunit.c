@@ -37,6 +37,7 @@ static const struct fake_pci_node nodes[] = {
 };
 
 struct provider_test {
+	struct fake_pci *fake;
 	struct pci_dev *provider;
 	struct pci_dev *client;
 };
@@ -48,6 +49,7 @@ static int provider_test_init(struct kunit *test)
 
 	KUNIT_ASSERT_NOT_NULL(test, t);
 	fake = fake_pci_setup(test, nodes, NR_NODES);
+	t->fake = fake;
 	t->provider = fake_pci_dev(fake, P);
 	t->client = fake_pci_dev(fake, C);
 	t->client->dma_mask = DMA_BIT_MASK(64);
@@ -205,7 +207,7 @@ static void closed_and_open(struct kunit *test)
 	p2pdma_error_begins(t->provider, NULL);
 	p2pdma_error_stays(t->provider, NULL);
 	p2pdma_error_detected(t->provider);
-	p2pdma_error_resume(t->provider);
+	p2pdma_error_resume(t->provider, NULL);
 	p2pdma_reset_prepare(t->provider);
 	p2pdma_reset_done(t->provider);
 	pci_p2pmem_drain(t->provider);
@@ -227,32 +229,43 @@ static void closed_and_open(struct kunit *test)
 	KUNIT_EXPECT_EQ(test, user->told, 1);
 	KUNIT_EXPECT_EQ(test, pci_p2pmem_add_holder(t->provider, &other),
 			-ENODEV);
-	p2pdma_error_resume(t->provider);
+	p2pdma_error_resume(t->provider, NULL);
 	expect_closed(test, false);
 
 	p2pdma_reset_prepare(t->provider);
 	KUNIT_EXPECT_EQ(test, user->told, 2);
 	expect_closed(test, true);
+	p2pdma_error_begins(t->provider, NULL);
 	t->provider->error_state = pci_channel_io_frozen;
 	p2pdma_error_detected(t->provider);
 	p2pdma_reset_done(t->provider);
 	expect_closed(test, true);
 	t->provider->error_state = pci_channel_io_normal;
-	p2pdma_error_resume(t->provider);
+	p2pdma_error_resume(t->provider, NULL);
 	expect_closed(test, false);
 	KUNIT_EXPECT_EQ(test, user->told, 3);
 
-	/* Recovery has failed, and a reset by hand helps. */
+	/* Recovery has failed, and a reset by hand helps, if it does. */
+	p2pdma_error_begins(t->provider, NULL);
 	p2pdma_error_detected(t->provider);
+	t->provider->error_state = pci_channel_io_frozen;
+	p2pdma_error_stays(t->provider, NULL);
+	expect_closed(test, true);
+	fake_pci_set_unreadable(t->fake, P, true);
+	p2pdma_reset_prepare(t->provider);
+	p2pdma_reset_done(t->provider);
+	expect_closed(test, true);
+	fake_pci_set_unreadable(t->fake, P, false);
 	p2pdma_reset_prepare(t->provider);
 	p2pdma_reset_done(t->provider);
 	expect_closed(test, false);
-	KUNIT_EXPECT_EQ(test, user->told, 5);
+	KUNIT_EXPECT_FALSE(test, pci_channel_offline(t->provider));
+	KUNIT_EXPECT_EQ(test, user->told, 6);
 
 	pci_p2pmem_remove_holder(&user->holder);
 	p2pdma_reset_prepare(t->provider);
 	p2pdma_reset_done(t->provider);
-	KUNIT_EXPECT_EQ(test, user->told, 5);
+	KUNIT_EXPECT_EQ(test, user->told, 6);
 	pci_free_p2pmem(t->provider, addr, PAGE_SIZE);
 	fake_pci_unbind(t->provider);
 }
@@ -386,7 +399,7 @@ static void error_while_reset_waits(struct kunit *test)
 	expect_closed(test, true);
 	p2pdma_error_detected(t->provider);
 	wait_free(wait);
-	p2pdma_error_resume(t->provider);
+	p2pdma_error_resume(t->provider, NULL);
 	expect_closed(test, false);
 	fake_pci_unbind(t->provider);
 }
@@ -416,7 +429,7 @@ static void page_outlives_error(struct kunit *test)
 	p2pdma_error_begins(t->provider, NULL);
 	KUNIT_EXPECT_FALSE(test, can_map(wait, t->client));
 	p2pdma_error_detected(t->provider);
-	p2pdma_error_resume(t->provider);
+	p2pdma_error_resume(t->provider, NULL);
 	KUNIT_EXPECT_TRUE(test, is_closed_within(wait, HZ / 5));
 	KUNIT_EXPECT_FALSE(test, can_map(wait, t->client));
 
@@ -425,7 +438,7 @@ static void page_outlives_error(struct kunit *test)
 	p2pdma_reset_prepare(t->provider);
 	p2pdma_error_detected(t->provider);
 	p2pdma_reset_done(t->provider);
-	p2pdma_error_resume(t->provider);
+	p2pdma_error_resume(t->provider, NULL);
 	KUNIT_EXPECT_TRUE(test, is_closed_within(wait, HZ / 5));
 	expect_closed(test, true);
 	wait_free(wait);

@@ -408,14 +408,11 @@ static int range_check(struct pci_dev *pdev, int bar, u64 *size, u64 offset)
 	return range_check_place(pdev, bar, start, start + *size - 1);
 }
 
-int p2pdma_add_range(struct pci_dev *pdev, int bar, u64 size, u64 offset)
+static int add_range_awake(struct pci_dev *pdev, int bar, u64 size, u64 offset)
 {
 	struct p2pdma_range *range;
 	int error;
 
-	error = range_check(pdev, bar, &size, offset);
-	if (error)
-		return error;
 	range = range_create(pdev, bar, size, offset);
 	if (IS_ERR(range))
 		return PTR_ERR(range);
@@ -436,6 +433,22 @@ int p2pdma_add_range(struct pci_dev *pdev, int bar, u64 size, u64 offset)
 
 destroy:
 	range_destroy(range);
+	return error;
+}
+
+int p2pdma_add_range(struct pci_dev *pdev, int bar, u64 size, u64 offset)
+{
+	int error;
+
+	error = range_check(pdev, bar, &size, offset);
+	if (error)
+		return error;
+	/* provider_announce() keeps it awake. */
+	error = pm_runtime_resume_and_get(&pdev->dev);
+	if (error < 0)
+		return range_refused(pdev, bar, error, "its device sleeps");
+	error = add_range_awake(pdev, bar, size, offset);
+	pm_runtime_put(&pdev->dev);
 	return error;
 }
 

@@ -12,6 +12,7 @@
 #include <linux/memremap.h>
 #include <linux/pci.h>
 #include <linux/pci-p2pdma.h>
+#include <linux/pm_runtime.h>
 #include <linux/scatterlist.h>
 #include <linux/workqueue.h>
 
@@ -136,6 +137,29 @@ static const struct fake_pci_node pf_nodes[] = {
 	{ FAKE_PCI_ROOT_BUS, FAKE_PCI_ROOT_PORT, DEV(1) },
 	{ 0, FAKE_PCI_ENDPOINT, DEV(0), .has_sriov = true, .nr_vfs = 2 },
 };
+
+/* By another module than its driver, which has let it sleep */
+static void device_asleep(struct kunit *test)
+{
+	struct provider_test *t = test->priv;
+	struct device *dev = &t->provider->dev;
+
+	if (!IS_ENABLED(CONFIG_PM))
+		kunit_skip(test, "no CONFIG_PM");
+	pm_runtime_allow(dev);
+	pm_runtime_suspend(dev);
+	KUNIT_ASSERT_TRUE(test, pm_runtime_suspended(dev));
+	bind(test, 0, SZ_2M);
+	KUNIT_EXPECT_TRUE(test, pm_runtime_active(dev));
+	pm_runtime_suspend(dev);
+	KUNIT_EXPECT_TRUE(test, pm_runtime_active(dev));
+	/* A range that is refused, and a second one */
+	KUNIT_EXPECT_NE(test, pci_p2pdma_add_resource(t->provider, 0, 0, 0), 0);
+	fake_pci_unbind(t->provider);
+	pm_runtime_suspend(dev);
+	KUNIT_EXPECT_TRUE(test, pm_runtime_suspended(dev));
+	pm_runtime_forbid(dev);
+}
 
 struct p2pmem_user {
 	struct pci_p2pmem_holder holder;
@@ -614,6 +638,7 @@ static struct kunit_case p2pdma_provider_cases[] = {
 	KUNIT_CASE(bus_addresses_beyond_dma_mask),
 	KUNIT_CASE(provider_rebound),
 	KUNIT_CASE(bar_resized),
+	KUNIT_CASE(device_asleep),
 	KUNIT_CASE(closed_and_open),
 	KUNIT_CASE(holder_lets_go),
 	KUNIT_CASE(unbind_after_failed_recovery),

@@ -99,6 +99,7 @@ enum p2pdma_closed {
  * @leaving: the range that is being removed
  * @window: which one p2pdma_mmap.c maps its memory in
  * @nr_user_pages: allocated for user mappings
+ * @nr_sgls: scatterlists that are allocated, or about to be
  * @withheld_lock: protects @withheld
  * @withheld: allocated, since zeros may be on their way; in ->private the next
  * @waiters: woken when something is freed while it is closed
@@ -120,6 +121,7 @@ struct pci_p2pdma {
 	struct p2pdma_range *leaving;
 	int window;
 	atomic_long_t nr_user_pages;
+	atomic_long_t nr_sgls;
 	struct mutex withheld_lock;	/* protects @withheld */
 	struct page *withheld;
 	wait_queue_head_t waiters;
@@ -192,6 +194,8 @@ void p2pdma_wait_for_all(struct pci_p2pdma *p2pdma);
 void p2pdma_close_for_shrinking(struct pci_p2pdma *p2pdma,
 				struct p2pdma_range *range);
 void p2pdma_open_after_shrinking(struct pci_p2pdma *p2pdma);
+int p2pdma_begin_io(struct pci_dev *pdev);
+void p2pdma_end_io(struct pci_dev *pdev);
 
 /* The device, or the way to it, doesn't work: I/O with its memory may never end. */
 static inline bool p2pdma_is_lost(struct pci_p2pdma *p2pdma)

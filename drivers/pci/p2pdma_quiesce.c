@@ -4,10 +4,12 @@
  *
  * Before a device is unbound, reset or put to sleep, and when its channel has
  * an error, its provider is closed: allocations fail, holders are told, user
- * mappings are torn down. Then I/O with user pages is waited for, so that the
- * device isn't touched while DMA to it goes on. What kernel callers hold is waited
- * for when the driver asks, in pci_p2pmem_drain(), or when its devres ends the
- * provider. A provider that was not unbound is opened again.
+ * mappings are torn down. Then I/O is waited for, so that the device isn't touched
+ * while DMA to it goes on: user pages, and what pci_p2pmem_alloc_sgl() returned,
+ * which its caller has for one I/O. What pci_alloc_p2pmem() returned may be the
+ * driver's own: it is waited for when the driver asks, in pci_p2pmem_drain(), or
+ * when its devres ends the provider. A provider that was not unbound is opened
+ * again.
  *
  * I/O ends only if its devices go on working. So where several devices are
  * reset at once, all of them are quiesced before the first is disabled. These
@@ -85,6 +87,16 @@ static void report_users(struct pci_p2pdma *p2pdma)
 			 p2pdma_pool_first_used(p2pdma));
 }
 
+static bool no_user_page(struct pci_p2pdma *p2pdma)
+{
+	return !atomic_long_read(&p2pdma->nr_user_pages);
+}
+
+static bool no_io(struct pci_p2pdma *p2pdma)
+{
+	return no_user_page(p2pdma) && !atomic_long_read(&p2pdma->nr_sgls);
+}
+
 /*
  * While a provider is closed. A mapping is known to others only some time after
  * p2pdma_mmap.c has made it, so close_provider() may have missed one.
@@ -94,7 +106,7 @@ static void watch_closed(struct work_struct *work)
 	struct pci_p2pdma *p2pdma = container_of(to_delayed_work(work),
 						 struct pci_p2pdma, watch);
 
-	if (!atomic_long_read(&p2pdma->nr_user_pages))
+	if (no_io(p2pdma))
 		clear_bit(P2PDMA_AFTER_ERROR, &p2pdma->closed);
 	if (!READ_ONCE(p2pdma->closed))
 		return;
@@ -127,7 +139,8 @@ static void tell_holders(struct pci_p2pdma *p2pdma)
  * unbound, its device is about to be reset or to sleep, or its channel has an
  * error. From then on nothing is allocated. It should see to it that what is
  * allocated is freed soon, also without further events: the device waits for
- * that when its driver is unbound. It must not wait for I/O, nor take a
+ * that when its driver is unbound, and for what pci_p2pmem_alloc_sgl() returned
+ * before a reset and before it sleeps, too. It must not wait for I/O, nor take a
  * device_lock, pci_bus_sem (which pci_get_device() and its like take), a lock
  * under which one of them is taken, or one under which a holder is removed.
  *
@@ -218,20 +231,15 @@ static void open_provider(struct pci_p2pdma *p2pdma, enum p2pdma_closed why)
 		cancel_delayed_work_sync(&p2pdma->watch);
 }
 
-static bool no_user_page(struct pci_p2pdma *p2pdma)
-{
-	return !atomic_long_read(&p2pdma->nr_user_pages);
-}
-
 static bool nothing_in_use(struct pci_p2pdma *p2pdma)
 {
-	return !p2pdma_pool_in_use(p2pdma);
+	return !p2pdma_pool_in_use(p2pdma) && no_io(p2pdma);
 }
 
 /* I/O in flight is waited for only as long as it can end. */
-static bool no_user_page_or_lost(struct pci_p2pdma *p2pdma)
+static bool no_io_or_lost(struct pci_p2pdma *p2pdma)
 {
-	return no_user_page(p2pdma) || p2pdma_is_lost(p2pdma);
+	return no_io(p2pdma) || p2pdma_is_lost(p2pdma);
 }
 
 /*
@@ -246,7 +254,7 @@ static void open_after_error(struct pci_p2pdma *p2pdma)
 		return;
 	/* Allocators that missed ->closed are done. */
 	synchronize_rcu();
-	if (!no_user_page(p2pdma)) {
+	if (!no_io(p2pdma)) {
 		set_bit(P2PDMA_AFTER_ERROR, &p2pdma->closed);
 		start_watch(p2pdma);
 	}
@@ -324,12 +332,46 @@ void pci_p2pmem_drain(struct pci_dev *pdev)
 }
 EXPORT_SYMBOL_GPL(pci_p2pmem_drain);
 
+/*
+ * Memory for one I/O of a kernel caller, from before it is allocated. Counted
+ * under RCU, with ->closed looked at before, as what is allocated is: so a grace
+ * period after that was set, no more is counted. The count keeps the provider.
+ */
+int p2pdma_begin_io(struct pci_dev *pdev)
+{
+	struct pci_p2pdma *p2pdma;
+	int error = -ENODEV;
+
+	rcu_read_lock();
+	p2pdma = rcu_dereference(pdev->p2pdma);
+	if (p2pdma && !READ_ONCE(p2pdma->closed)) {
+		atomic_long_inc(&p2pdma->nr_sgls);
+		error = 0;
+	}
+	rcu_read_unlock();
+	return error;
+}
+
+void p2pdma_end_io(struct pci_dev *pdev)
+{
+	struct pci_p2pdma *p2pdma;
+
+	rcu_read_lock();
+	p2pdma = rcu_dereference(pdev->p2pdma);
+	if (p2pdma) {
+		atomic_long_dec(&p2pdma->nr_sgls);
+		if (unlikely(READ_ONCE(p2pdma->closed)))
+			wake_up_all(&p2pdma->waiters);
+	}
+	rcu_read_unlock();
+}
+
 /* Called by the PCI core, see pci.h */
 
 static void quiesce(struct pci_p2pdma *p2pdma, enum p2pdma_closed why)
 {
 	close_provider(p2pdma, why);
-	wait_until(p2pdma, no_user_page_or_lost, MAX_SCHEDULE_TIMEOUT);
+	wait_until(p2pdma, no_io_or_lost, MAX_SCHEDULE_TIMEOUT);
 }
 
 /* Before the driver's remove function */
@@ -571,9 +613,9 @@ static bool put_to_sleep(struct pci_dev *pdev, unsigned long end)
 	p2pdma = provider_of(pdev);
 	if (p2pdma) {
 		close_provider(p2pdma, P2PDMA_ASLEEP);
-		wait_until(p2pdma, no_user_page_or_lost,
+		wait_until(p2pdma, no_io_or_lost,
 			   max_t(long, end - jiffies, 1));
-		done = no_user_page(p2pdma);
+		done = no_io(p2pdma);
 	}
 	device_unlock(&pdev->dev);
 	return done;

@@ -166,6 +166,8 @@ struct p2pmem_user {
 	struct delayed_work work;
 	struct pci_dev *provider;
 	void *addr;
+	struct scatterlist *sgl;
+	unsigned int nents;
 	int told;
 };
 
@@ -174,7 +176,10 @@ static void user_frees(struct work_struct *work)
 	struct p2pmem_user *user = container_of(to_delayed_work(work),
 						struct p2pmem_user, work);
 
-	pci_free_p2pmem(user->provider, user->addr, PAGE_SIZE);
+	if (user->addr)
+		pci_free_p2pmem(user->provider, user->addr, PAGE_SIZE);
+	pci_p2pmem_free_sgl(user->provider, user->sgl, user->nents);
+	user->sgl = NULL;
 }
 
 static void user_is_told(struct pci_p2pmem_holder *holder)
@@ -183,7 +188,7 @@ static void user_is_told(struct pci_p2pmem_holder *holder)
 						holder);
 
 	user->told++;
-	if (user->addr)
+	if (user->addr || user->sgl)
 		schedule_delayed_work(&user->work, HZ / 10);
 }
 
@@ -522,6 +527,37 @@ static void reset_from_above(struct kunit *test)
 	fake_pci_unbind(t->provider);
 }
 
+/* Memory for one I/O is waited for, what else a kernel caller has isn't. */
+static void reset_with_io_of_kernel(struct kunit *test)
+{
+	struct provider_test *t = test->priv;
+	struct p2pmem_user *user;
+	void *addr;
+
+	bind(test, 0, SZ_2M);
+	pci_p2pmem_publish(t->provider, true);
+	addr = pci_alloc_p2pmem(t->provider, PAGE_SIZE);
+	user = user_create(test);
+	KUNIT_EXPECT_EQ(test, pci_p2pmem_alloc_sgl(t->provider, &user->sgl,
+						   &user->nents, SZ_1M), 0);
+	p2pdma_reset_prepare(t->provider);
+	KUNIT_EXPECT_EQ(test, user->told, 1);
+	KUNIT_EXPECT_NULL(test, user->sgl);
+	flush_delayed_work(&user->work);
+	p2pdma_reset_done(t->provider);
+	expect_closed(test, false);
+	pci_free_p2pmem(t->provider, addr, PAGE_SIZE);
+
+	/* What fails isn't waited for. */
+	KUNIT_EXPECT_EQ(test, pci_p2pmem_alloc_sgl(t->provider, &user->sgl,
+						   &user->nents, SZ_4M),
+			-ENOMEM);
+	p2pdma_reset_prepare(t->provider);
+	p2pdma_reset_done(t->provider);
+	pci_p2pmem_remove_holder(&user->holder);
+	fake_pci_unbind(t->provider);
+}
+
 static void take_back(struct pci_dev *pdev, int bar, u64 offset)
 {
 	device_lock(&pdev->dev);
@@ -645,6 +681,7 @@ static struct kunit_case p2pdma_provider_cases[] = {
 	KUNIT_CASE(error_while_reset_waits),
 	KUNIT_CASE(page_outlives_error),
 	KUNIT_CASE(gone_while_unbind_waits),
+	KUNIT_CASE(reset_with_io_of_kernel),
 	KUNIT_CASE(reset_from_above),
 	KUNIT_CASE(reset_of_pf),
 	KUNIT_CASE(range_removed),

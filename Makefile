@@ -29,7 +29,7 @@ help:
 	@echo 'BASE=6.12             the LTS base'
 	@echo 'ARCH=x86|arm64        of the kernel and of the machine: the host'"'"'s by default, for'
 	@echo '                      run, check, shell, kernel, kunit and selftest'
-	@echo 'FLAVOUR=plain|debug|kcsan   the kernel, for shell, kernel, kunit and selftest'
+	@echo 'FLAVOUR=plain|debug|kcsan|64k   the kernel, for shell, kernel, kunit, selftest'
 	@echo 'FLAVOUR=cloud|generic|rt    Debian'"'"'s kernel, for deb and deb-boot'
 	@echo 'TOPOLOGY=$(shell ls tools/testing/selftests/pci-p2pdma/qemu | grep -v boot | sed -n 's/\.sh$$//p' | xargs | tr ' ' '|')   the devices, for shell, kunit and selftest'
 	@echo 'J=N                   parallel jobs'

@@ -119,7 +119,9 @@ EXPORT_SYMBOL_GPL(disk_can_p2pdma_bio);
  * bio_end_p2pdma_refused() - End a bio, since its memory isn't reached
  * @bio: with REQ_P2PDMA, as it was submitted to a disk that is made of others
  *
- * Logs, rate-limited, which devices don't reach it, and why.
+ * Logs, rate-limited, which devices don't reach it, and why. Members are asked
+ * once more for that: if one path of several doesn't, it is logged only if none
+ * of the others does.
  *
  * Context: Process context.
  */
@@ -135,15 +137,24 @@ void bio_end_p2pdma_refused(struct bio *bio)
 }
 EXPORT_SYMBOL_GPL(bio_end_p2pdma_refused);
 
-/* See bio_refuse_p2pdma() */
-bool __bio_refuse_p2pdma(struct bio *bio)
+/**
+ * bio_refuse_p2pdma() - End a bio if its peer-to-peer memory isn't reached
+ * @bio: with REQ_P2PDMA, as it was submitted to a disk that is made of others
+ *
+ * Called by the disk's driver, before any of the others has got a part of @bio,
+ * and while none is added.
+ *
+ * Context: Process context.
+ * Return: true if @bio has ended, with BLK_STS_TARGET (-EREMOTEIO).
+ */
+bool bio_refuse_p2pdma(struct bio *bio)
 {
 	if (disk_can_p2pdma_bio(bio->bi_bdev->bd_disk, bio))
 		return false;
 	bio_end_p2pdma_refused(bio);
 	return true;
 }
-EXPORT_SYMBOL_GPL(__bio_refuse_p2pdma);
+EXPORT_SYMBOL_GPL(bio_refuse_p2pdma);
 
 struct blk_p2pdma_members {
 	void (*fn)(struct device *member, void *data);

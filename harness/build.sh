@@ -1,8 +1,9 @@
 #!/bin/bash
 # SPDX-License-Identifier: GPL-2.0
 # Build a kernel of the prepared tree.
-# usage: build.sh plain|debug|kcsan|off|plain-broken|debug-broken|lint|bench|untouched|coverage|users
+# usage: build.sh plain|debug|kcsan|off|64k|plain-broken|debug-broken|lint|bench|untouched|coverage|users
 #   off: like plain, with CONFIG_PCI_P2PDMA=n
+#   64k: like plain, with larger pages, where the architecture has them
 #   plain-broken, debug-broken: with the defects of breaks.patch, for
 #        p2pdma.break= to choose from
 #   lint: like plain; our objects only, with W=1 and sparse
@@ -27,10 +28,15 @@ bench) fragments=("$configs"/{plain,net,life,bench}.config) ;;
 untouched) fragments=("$configs"/{plain,net,life,bench,untouched}.config) ;;
 coverage) fragments=("$configs"/{plain,coverage}.config) ;;
 users) fragments=("$configs"/{plain,users}.config) ;;
+64k)
+	[[ -f $configs/64k-$arch.config ]] ||
+		die "ARCH=$arch has pages of one size only: FLAVOUR=plain"
+	fragments=("$configs"/{plain,"64k-$arch"}.config)
+	;;
 *) die "no such kernel: $flavour" ;;
 esac
 case $flavour in
-kcsan | coverage | users) ;;
+kcsan | coverage | users | 64k) ;;
 *)
 	[[ ! -f $configs/storage-$base.config ]] ||
 		fragments+=("$configs/storage-$base.config")

@@ -51,7 +51,7 @@ times()
 	say
 	say "Seconds, added up by kind (beside each other):"
 	awk '{ kind = $2; sub(/^(build|modules)-.*/, "builds", kind)
-	       if (kind ~ /-(plain|debug|kcsan|off)$/) sub(/.*-/, "guests, ", kind)
+	       if (kind ~ /-(plain|debug|kcsan|off|64k)$/) sub(/.*-/, "guests, ", kind)
 	       else if (kind ~ /-broken$/) kind = "guests, breaks"
 	       else if (kind ~ /^lint/) kind = "lint"
 	       sum[kind] += $1 }

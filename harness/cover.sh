@@ -5,6 +5,7 @@
 set -euo pipefail
 # shellcheck source=harness/lib.sh
 . "$(dirname "$0")/lib.sh"
+only_x86 coverage
 
 here=$root/harness
 data=$out/gcov

@@ -6,6 +6,7 @@
 set -euo pipefail
 # shellcheck source=harness/lib.sh
 . "$(dirname "$0")/lib.sh"
+only_x86 deb-boot
 
 here=$root/harness
 flavour=${1:-cloud}

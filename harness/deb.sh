@@ -11,6 +11,7 @@
 set -euo pipefail
 # shellcheck source=harness/lib.sh
 . "$(dirname "$0")/lib.sh"
+only_x86 deb
 load_base
 
 here=$root/harness

@@ -27,8 +27,9 @@ done
 for skip in "${base_skips[@]}"; do
 	options+=(--skip "$skip")
 done
-# pci=p2pdma_allow_host= taints the kernel (64, TAINT_USER).
-[[ $topology != allowed* ]] || options+=(--taint 64)
+# pci=p2pdma_allow_host= taints the kernel (64, TAINT_USER), as does VFIO without
+# an IOMMU.
+[[ $topology != allowed* && $jobs != vfio* ]] || options+=(--taint 64)
 
 # Through peer-to-peer memory, no payload is in host memory; and the other way.
 check_payload()

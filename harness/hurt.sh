@@ -212,6 +212,38 @@ hurt_step()
 	check "nothing of it is left" test "$left" = 0
 }
 
+said_by()
+{
+	"$@" >"$said" 2>&1
+}
+
+# One line each, and what to do
+hurt_names()
+{
+	local harness=$repo/harness unprivileged=()
+
+	say "- what there isn't"
+	check "an architecture" \
+		fails_with "^error: no such architecture: vax; there are, as ARCH=: arm64 x86$" \
+		said_by env ARCH=vax "$harness/deps.sh" run
+	check "of a base" fails_with \
+		"^error: ARCH=arm64 isn't tested with BASE=6.1, which has: x86$" \
+		said_by env ARCH=arm64 BASE=6.1 "$harness/deps.sh" run
+	check "of a verb" fails_with "^error: make bench isn't made for ARCH=arm64, which has: " \
+		said_by env ARCH=arm64 "$harness/bench.sh"
+	check "of a kernel" fails_with "^error: ARCH=x86 has pages of one size only: " \
+		said_by env ARCH=x86 "$harness/build.sh" 64k
+	check "of a topology" fails_with "^pc.sh wants a machine that ARCH=arm64 has not: " \
+		said_by env ARCH=arm64 "$repo/tools/testing/selftests/pci-p2pdma/qemu/boot.sh" \
+		pc none none
+
+	echo 'arch_packages+=(no-such-emulator)' >>"$harness/arch/arm64.env"
+	((EUID)) || unprivileged=(setpriv --reuid=65534 --clear-groups)
+	check "an emulator, which only root may install" fails_with \
+		"sudo apt-get update && sudo apt-get install .* no-such-emulator$" \
+		said_by "${unprivileged[@]}" env ARCH=arm64 "$harness/deps.sh" run
+}
+
 mkdir -p "$logs"
 rm -rf "$scratch"
 mkdir -p "$repo"
@@ -230,5 +262,6 @@ hurt_tarball
 hurt_interrupted
 hurt_space
 hurt_step
+hurt_names
 rm -rf "$scratch"
 verdict

@@ -49,6 +49,15 @@ load_arch()
 	fi
 }
 
+# only_x86 VERB
+only_x86()
+{
+	load_arch
+	[[ $arch == x86 ]] ||
+		die "make $1 isn't made for ARCH=$arch, which has:" \
+		    "run, check, shell, kernel, kunit, selftest"
+}
+
 # Of another architecture than this machine
 is_foreign()
 {

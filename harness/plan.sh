@@ -10,7 +10,8 @@
 #   other: of another base; not what looks at our own files and tests only: the
 #          gates for style, the breaks, and the kernel with KCSAN
 #   architecture: of another one: compiled, and run in its plain and in its debug
-#          kernel, less what the host's architecture decides
+#          kernel, and in one with larger pages, less what the host's architecture
+#          decides
 #   brief: compiled, and run in its plain kernel; of another architecture KUnit
 #          and one copy
 #   quick: what one runs before each commit
@@ -193,8 +194,10 @@ other)
 	off
 	;;
 architecture)
-	builds plain debug
-	guests plain debug
+	flavours=(plain debug)
+	[[ ! -f $root/harness/configs/64k-$arch.config ]] || flavours+=(64k)
+	builds "${flavours[@]}"
+	guests "${flavours[@]}"
 	;;
 brief)
 	builds plain

@@ -45,7 +45,7 @@
  *   ->pool		genalloc is lockless. Its chunks are an RCU list. One is
  *			taken out when nothing of it is allocated, and freed a
  *			grace period later.
- *   range->p2pdma, ->has_poison
+ *   range->p2pdma, ->nr_poisoned
  *			READ_ONCE/WRITE_ONCE. Nothing is allocated of a range
  *			without a provider; poison that is missed is met later.
  *   buddy->orders, recent->nr
@@ -140,7 +140,7 @@ struct pci_p2pdma {
  * @p2pdma: the provider, NULL until it has the range
  * @bus_offset: bus address minus CPU physical address
  * @buddy: where it has free pages
- * @has_poison: pages of it are marked as poisoned
+ * @nr_poisoned: number of pages that are marked as poisoned
  * @pgmap: the pages; struct page leads here and so to @p2pdma
  */
 struct p2pdma_range {
@@ -148,7 +148,7 @@ struct p2pdma_range {
 	struct pci_p2pdma *p2pdma;
 	u64 bus_offset;
 	struct p2pdma_buddy buddy;
-	bool has_poison;
+	unsigned long nr_poisoned;
 	struct dev_pagemap pgmap;
 };
 
@@ -219,9 +219,6 @@ static inline int p2pdma_closed_error(struct pci_p2pdma *p2pdma)
 }
 
 /* p2pdma_pool.c */
-unsigned long p2pdma_pool_find(unsigned long *map, unsigned long size,
-			       unsigned long start, unsigned int nr, void *data,
-			       struct gen_pool *pool, unsigned long start_addr);
 pci_bus_addr_t p2pdma_pool_virt_to_bus(struct pci_p2pdma *p2pdma, void *addr);
 int p2pdma_pool_alloc_sgl(struct pci_dev *pdev, struct scatterlist **sgl,
 			  unsigned int *nents, u32 length);
@@ -229,6 +226,7 @@ size_t p2pdma_pool_in_use(struct pci_p2pdma *p2pdma);
 size_t p2pdma_pool_range_in_use(struct p2pdma_range *range);
 void p2pdma_pool_remove(struct p2pdma_range *range);
 u64 p2pdma_pool_first_used(struct pci_p2pdma *p2pdma);
+size_t p2pdma_pool_available(struct pci_p2pdma *p2pdma);
 unsigned long p2pdma_pool_largest(struct pci_p2pdma *p2pdma);
 unsigned long p2pdma_pool_pieces(struct pci_p2pdma *p2pdma);
 /* Pages of user mappings; the last put_page() frees them */

@@ -84,6 +84,17 @@ static bool is_decoding(struct pci_dev *pdev)
 }
 
 /*
+ * Device memory is slow to zero: a large mapping takes seconds. What closes the
+ * provider waits for that.
+ */
+static int may_go_on(struct pci_p2pdma *p2pdma)
+{
+	if (READ_ONCE(p2pdma->closed))
+		return p2pdma_closed_error(p2pdma);
+	return fatal_signal_pending(current) ? -EINTR : 0;
+}
+
+/*
  * Pages with zeros that may still be on their way. They aren't given to anybody
  * until they have been zeroed, or what closes the provider has put an end to
  * that.
@@ -106,34 +117,30 @@ static void withhold_pages(struct pci_p2pdma *p2pdma, struct page *page)
 	mutex_unlock(&p2pdma->withheld_lock);
 }
 
-/* Tries again, or, if there is no need to, gives back at once. */
+/*
+ * Tries again, unless another mmap() does; or, if there is no need to, gives back
+ * at once.
+ */
 static void release_withheld(struct pci_p2pdma *p2pdma, bool try_again)
 {
 	struct page *page;
 
 	if (!READ_ONCE(p2pdma->withheld))
 		return;
-	mutex_lock(&p2pdma->withheld_lock);
+	if (!try_again)
+		mutex_lock(&p2pdma->withheld_lock);
+	else if (!mutex_trylock(&p2pdma->withheld_lock))
+		return;
 	while ((page = p2pdma->withheld)) {
 		if (try_again && !PageHWPoison(page) &&
-		    (fatal_signal_pending(current) || !zero_page(page)))
+		    (may_go_on(p2pdma) || !zero_page(page)))
 			break;
 		WRITE_ONCE(p2pdma->withheld, p2pdma_next_page(page));
 		atomic_long_inc(&p2pdma->nr_user_pages);
 		p2pdma_pool_free_page(p2pdma, page);
+		cond_resched();
 	}
 	mutex_unlock(&p2pdma->withheld_lock);
-}
-
-/*
- * Device memory is slow to zero: a large mapping takes seconds. What closes the
- * provider waits for that.
- */
-static int may_go_on(struct pci_p2pdma *p2pdma)
-{
-	if (READ_ONCE(p2pdma->closed))
-		return p2pdma_closed_error(p2pdma);
-	return fatal_signal_pending(current) ? -EINTR : 0;
 }
 
 static int zero_pages(struct pci_p2pdma *p2pdma, struct page *page)

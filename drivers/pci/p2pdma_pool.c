@@ -4,7 +4,7 @@
  *
  * All ranges of a provider are chunks of one genalloc pool, whose bits are
  * pages. What it counts as allocated are the provider's users. Where in a
- * range there is space p2pdma_buddy.c says.
+ * range there is space p2pdma_buddy.c says; bits and counts are changed here.
  *
  * ->zone_device_data of a page tells what begins there:
  *	a page count		a run that a kernel caller has allocated
@@ -15,8 +15,8 @@
  * - A kernel caller's allocation is freed whole: the call that swaps the page
  *   count for NULL owns the right to free.
  * - A page in a user mapping is freed by its last put_page(), alone.
- * - A page is in a free block only while genalloc counts it as free. So what
- *   the buddy system finds genalloc can mark.
+ * - A page is in a free block only while genalloc counts it as free. So the
+ *   bits of what the buddy system finds are clear.
  * - Nothing is allocated but under RCU, with ->closed looked at before. So a
  *   grace period after that was set, what is allocated only becomes less.
  * - Nothing is freed but under RCU. So a grace period after nothing is
@@ -45,8 +45,8 @@
  * Poisoned pages of a run that was found stay allocated for the buddy system,
  * which so never finds them again. False if there are none
  */
-static bool drop_poisoned(struct p2pdma_range *range, unsigned long page,
-			  unsigned long nr)
+static noinline bool drop_poisoned(struct p2pdma_range *range,
+				   unsigned long page, unsigned long nr)
 {
 	unsigned long i, good = 0;
 	bool any = false;
@@ -65,28 +65,16 @@ static bool drop_poisoned(struct p2pdma_range *range, unsigned long page,
 	return true;
 }
 
-static noinline unsigned long find_healthy(struct p2pdma_range *range,
-					   unsigned long nr)
+static __always_inline unsigned long find_pages(struct p2pdma_range *range,
+						unsigned long nr)
 {
 	unsigned long page;
 
 	do
 		page = p2pdma_buddy_alloc(&range->buddy, nr);
-	while (page != P2PDMA_NO_PAGE && drop_poisoned(range, page, nr));
+	while (unlikely(READ_ONCE(range->nr_poisoned)) &&
+	       page != P2PDMA_NO_PAGE && drop_poisoned(range, page, nr));
 	return page;
-}
-
-/* genalloc's algorithm: the first of @nr pages, or @size if there are none */
-unsigned long p2pdma_pool_find(unsigned long *map, unsigned long size,
-			       unsigned long start, unsigned int nr, void *data,
-			       struct gen_pool *pool, unsigned long start_addr)
-{
-	struct page *first = virt_to_page((void *)start_addr);
-	struct p2pdma_range *range = p2pdma_to_range(first->pgmap);
-
-	if (unlikely(READ_ONCE(range->has_poison)))
-		return find_healthy(range, nr);
-	return p2pdma_buddy_alloc(&range->buddy, nr);
 }
 
 /* The chunk that @addr is in, or NULL; under rcu_read_lock(), or the pool's lock */
@@ -104,17 +92,19 @@ chunk_of(struct pci_p2pdma *p2pdma, unsigned long addr)
 
 /* Allocating and freeing; what follows is under rcu_read_lock() */
 
-static __always_inline unsigned long pages_alloc(struct pci_p2pdma *p2pdma,
-						 size_t size)
+/*
+ * genalloc's own calls would look for the chunk once more, and change bit after
+ * bit, or word after word by compare and exchange. A run is aligned: it is within
+ * a word, or begins with one, and has all words but the last for itself.
+ */
+static noinline void words_set(unsigned long *word, unsigned long nr)
 {
-	/* genalloc's algorithms are told the number of pages as an int. */
-	if (READ_ONCE(p2pdma->closed) ||
-	    unlikely(size > (size_t)INT_MAX << PAGE_SHIFT))
-		return 0;
-	return gen_pool_alloc(p2pdma->pool, size);
+	for (; nr >= BITS_PER_LONG; nr -= BITS_PER_LONG)
+		WRITE_ONCE(*word++, ~0UL);
+	if (nr)
+		atomic_long_or(BIT(nr) - 1, (atomic_long_t *)word);
 }
 
-/* Words that a run begins, which therefore has them for itself */
 static noinline void words_clear(unsigned long *word, unsigned long nr)
 {
 	for (; nr >= BITS_PER_LONG; nr -= BITS_PER_LONG)
@@ -123,10 +113,27 @@ static noinline void words_clear(unsigned long *word, unsigned long nr)
 		atomic_long_andnot(BIT(nr) - 1, (atomic_long_t *)word);
 }
 
-/*
- * gen_pool_free(), which would look for the chunk once more, and clear bit after
- * bit. A run is aligned: it is within a word, or begins with one.
- */
+/* The first of @nr pages, P2PDMA_NO_PAGE if there are none in a row */
+static __always_inline unsigned long pages_alloc(struct gen_pool_chunk *chunk,
+						 unsigned long nr)
+{
+	unsigned long page, *word;
+
+	if (nr > atomic_long_read(&chunk->avail) >> PAGE_SHIFT)
+		return P2PDMA_NO_PAGE;
+	page = find_pages(chunk->owner, nr);
+	if (page == P2PDMA_NO_PAGE)
+		return page;
+	word = &chunk->bits[BIT_WORD(page)];
+	if (likely(nr < BITS_PER_LONG))
+		atomic_long_or((BIT(nr) - 1) << page % BITS_PER_LONG,
+			       (atomic_long_t *)word);
+	else
+		words_set(word, nr);
+	atomic_long_sub(nr << PAGE_SHIFT, &chunk->avail);
+	return page;
+}
+
 static __always_inline void
 pages_free(struct pci_p2pdma *p2pdma, struct gen_pool_chunk *chunk,
 	   unsigned long addr, unsigned long nr)
@@ -148,12 +155,22 @@ pages_free(struct pci_p2pdma *p2pdma, struct gen_pool_chunk *chunk,
 
 static void *run_alloc(struct pci_p2pdma *p2pdma, size_t size)
 {
-	unsigned long addr = pages_alloc(p2pdma, size);
+	unsigned long nr = PFN_UP(size), page;
+	struct gen_pool_chunk *chunk;
+	struct p2pdma_range *range;
 
-	if (addr)
-		WRITE_ONCE(virt_to_page((void *)addr)->zone_device_data,
-			   (void *)PFN_UP(size));
-	return (void *)addr;
+	if (!nr || READ_ONCE(p2pdma->closed))
+		return NULL;
+	list_for_each_entry_rcu(chunk, &p2pdma->pool->chunks, next_chunk) {
+		page = pages_alloc(chunk, nr);
+		if (page == P2PDMA_NO_PAGE)
+			continue;
+		range = chunk->owner;
+		WRITE_ONCE(range->buddy.pages[page].zone_device_data,
+			   (void *)nr);
+		return (void *)chunk->start_addr + (page << PAGE_SHIFT);
+	}
+	return NULL;
 }
 
 /* False if this isn't a run, whole */
@@ -314,7 +331,28 @@ u64 p2pdma_pool_first_used(struct pci_p2pdma *p2pdma)
 	return first;
 }
 
-/* In pages; of a provider that can't go away */
+/*
+ * In bytes, without poisoned pages; of a provider that can't go away. As long as
+ * somebody has a poisoned page, it is left out twice.
+ */
+size_t p2pdma_pool_available(struct pci_p2pdma *p2pdma)
+{
+	struct gen_pool_chunk *chunk;
+	size_t available = 0;
+
+	rcu_read_lock();
+	list_for_each_entry_rcu(chunk, &p2pdma->pool->chunks, next_chunk) {
+		struct p2pdma_range *range = chunk->owner;
+		size_t poisoned = READ_ONCE(range->nr_poisoned) << PAGE_SHIFT;
+		size_t free = atomic_long_read(&chunk->avail);
+
+		available += free - min(poisoned, free);
+	}
+	rcu_read_unlock();
+	return available;
+}
+
+/* In pages; likewise */
 unsigned long p2pdma_pool_largest(struct pci_p2pdma *p2pdma)
 {
 	struct gen_pool_chunk *chunk;

@@ -52,11 +52,15 @@ static int p2pdma_memory_failure(struct dev_pagemap *pgmap, unsigned long pfn,
 	struct p2pdma_range *range = p2pdma_to_range(pgmap);
 	unsigned long i;
 
-	for (i = 0; i < nr_pages; i++)
-		SetPageHWPoison(pfn_to_page(pfn + i));
-	WRITE_ONCE(range->has_poison, true);
-
 	mutex_lock(&p2pdma_mutex);
+	for (i = 0; i < nr_pages; i++) {
+		struct page *page = pfn_to_page(pfn + i);
+
+		if (PageHWPoison(page))
+			continue;
+		SetPageHWPoison(page);
+		WRITE_ONCE(range->nr_poisoned, range->nr_poisoned + 1);
+	}
 	if (range->p2pdma) {
 		pci_err(range->p2pdma->pdev,
 			"peer-to-peer memory [mem %#llx-%#llx] is poisoned: it isn't used again, and user mappings are torn down\n",
@@ -224,7 +228,6 @@ static struct pci_p2pdma *provider_create(struct pci_dev *pdev)
 		goto free_provider;
 	if (p2pdma_mmap_create(p2pdma))
 		goto destroy_pool;
-	gen_pool_set_algo(p2pdma->pool, p2pdma_pool_find, NULL);
 	return p2pdma;
 
 destroy_pool:

@@ -389,8 +389,9 @@ static void prepare_reset_of(struct pci_dev *pdev)
 
 	if (!p2pdma)
 		return;
-	p2pdma->nr_resets++;
-	quiesce(p2pdma, P2PDMA_IN_RESET);
+	/* A reset within another one finds it quiesced, and the device off. */
+	if (!p2pdma->nr_resets++)
+		quiesce(p2pdma, P2PDMA_IN_RESET);
 }
 
 static void end_reset_of(struct pci_dev *pdev)

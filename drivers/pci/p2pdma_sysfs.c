@@ -37,7 +37,7 @@ static DEVICE_ATTR_RO(size);
 
 static u64 available(struct pci_p2pdma *p2pdma)
 {
-	return gen_pool_avail(p2pdma->pool);
+	return p2pdma_pool_available(p2pdma);
 }
 
 static ssize_t available_show(struct device *dev,

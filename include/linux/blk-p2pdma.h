@@ -22,7 +22,7 @@ int bdev_add_p2pdma_clients(struct block_device *bdev,
 			    struct list_head *clients);
 bool disk_can_p2pdma_bio(struct gendisk *disk, struct bio *bio);
 void bio_end_p2pdma_refused(struct bio *bio);
-bool __bio_refuse_p2pdma(struct bio *bio);
+bool bio_refuse_p2pdma(struct bio *bio);
 
 #else /* CONFIG_PCI_P2PDMA */
 
@@ -48,7 +48,7 @@ static inline void bio_end_p2pdma_refused(struct bio *bio)
 {
 }
 
-static inline bool __bio_refuse_p2pdma(struct bio *bio)
+static inline bool bio_refuse_p2pdma(struct bio *bio)
 {
 	return false;
 }
@@ -56,18 +56,18 @@ static inline bool __bio_refuse_p2pdma(struct bio *bio)
 #endif /* CONFIG_PCI_P2PDMA */
 
 /**
- * bio_refuse_p2pdma() - End a bio whose peer-to-peer memory isn't reached
- * @bio: as it was submitted to a disk that is made of others
+ * bio_is_p2pdma_refused() - Tell whether a bio was refused for its memory
+ * @bio: a bio that has ended
  *
- * Called by the disk's driver, before any of the others has got a part of it, and
- * while none is added.
+ * For drivers that count errors of a member: this is none. Drives also end bios
+ * with this status that are beyond their end.
  *
- * Context: Process context.
- * Return: true if @bio has ended, with BLK_STS_TARGET (-EREMOTEIO).
+ * Context: Any context.
+ * Return: true if @bio has peer-to-peer memory, and ended as if it weren't reached.
  */
-static inline bool bio_refuse_p2pdma(struct bio *bio)
+static inline bool bio_is_p2pdma_refused(struct bio *bio)
 {
-	return unlikely(bio->bi_opf & REQ_P2PDMA) && __bio_refuse_p2pdma(bio);
+	return bio->bi_status == BLK_STS_TARGET && (bio->bi_opf & REQ_P2PDMA);
 }
 
 #endif /* _LINUX_BLK_P2PDMA_H */

@@ -385,7 +385,7 @@ static void scatterlists(struct kunit *test)
  */
 static void scatterlist_from_fragments(struct kunit *test)
 {
-	enum { PAGES = SZ_8M / PAGE_SIZE, RUN = 16, RUN_AT = 512 };
+	enum { PAGES = SZ_8M / PAGE_SIZE, RUN = 16, RUN_AT = PAGES / 4 };
 	struct pool_test *t = test->priv;
 	void **page = kunit_kcalloc(test, PAGES, sizeof(*page), GFP_KERNEL);
 	unsigned int nents, i, free = 0;
@@ -480,6 +480,7 @@ static void poisoned_pages(struct kunit *test)
 {
 	struct pool_test *t = test->priv;
 	struct page *run, *chain = NULL;
+	struct pci_p2pdma *p2pdma;
 	void *addr;
 
 	fake_pci_bind(test, t->b);
@@ -493,6 +494,12 @@ static void poisoned_pages(struct kunit *test)
 	       &run[SZ_2M >> PAGE_SHIFT] : &run[-1]);
 	pci_free_p2pmem(t->b, addr, SZ_2M);
 
+	/* Counted once, however often it is reported */
+	poison(test, &run[3]);
+	p2pdma = rcu_access_pointer(t->b->p2pdma);
+	KUNIT_EXPECT_EQ(test, p2pdma_pool_available(p2pdma),
+			SZ_4M - 2 * PAGE_SIZE);
+
 	/* There is no whole one any more. */
 	KUNIT_EXPECT_NULL(test, pci_alloc_p2pmem(t->b, SZ_2M));
 	addr = pci_alloc_p2pmem(t->b, SZ_1M);
@@ -505,8 +512,11 @@ static void poisoned_pages(struct kunit *test)
 		set_page_private(page, (unsigned long)chain);
 		chain = page;
 	}
+	KUNIT_EXPECT_EQ(test, p2pdma_pool_available(p2pdma), 0);
 	KUNIT_EXPECT_EQ(test, free_chain(t->b, chain),
 			(SZ_4M >> PAGE_SHIFT) - 2);
+	KUNIT_EXPECT_EQ(test, p2pdma_pool_available(p2pdma),
+			SZ_4M - 2 * PAGE_SIZE);
 	fake_pci_unbind(t->b);
 }
 #endif

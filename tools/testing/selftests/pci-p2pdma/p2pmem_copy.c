@@ -10,6 +10,7 @@
 #include "p2pmem_harness.h"
 
 #define SIZE (1 * MIB)
+#define PART (SIZE / 4)
 
 FIXTURE(copy)
 {
@@ -134,9 +135,9 @@ TEST_F(copy, odd_pieces)
 TEST_F(copy, mixed_iovec)
 {
 	struct iovec iov[] = {
-		{ self->peer, 64 * PAGE },
-		{ self->host, 64 * PAGE },
-		{ self->peer + 64 * PAGE, 64 * PAGE },
+		{ self->peer, PART },
+		{ self->host, PART },
+		{ self->peer + PART, PART },
 	};
 	ssize_t n;
 
@@ -148,12 +149,12 @@ TEST_F(copy, mixed_iovec)
 		EXPECT_EQ(-1, n);
 		return;
 	}
-	ASSERT_EQ(192 * PAGE, n);
-	EXPECT_EQ(64 * PAGE, p2pmem_match(self->peer, 64 * PAGE, 5, 0));
-	EXPECT_EQ(64 * PAGE, p2pmem_match(self->host, 64 * PAGE, 5,
-					  64 * PAGE / 8));
-	EXPECT_EQ(64 * PAGE, p2pmem_match(self->peer + 64 * PAGE, 64 * PAGE, 5,
-					  128 * PAGE / 8));
+	ASSERT_EQ(3 * PART, n);
+	EXPECT_EQ(PART, p2pmem_match(self->peer, PART, 5, 0));
+	EXPECT_EQ(PART, p2pmem_match(self->host, PART, 5,
+					  PART / 8));
+	EXPECT_EQ(PART, p2pmem_match(self->peer + PART, PART, 5,
+					  2 * PART / 8));
 }
 
 /* Without O_DIRECT the host copies, and always may. */

@@ -4,6 +4,7 @@
  * with the module p2pdma_provider, which P2PMEM_MODULE names, and a drive that
  * is slow enough for its I/O to be in flight then
  */
+#include <linux/vfio.h>
 #include <pthread.h>
 #include <stdatomic.h>
 #include <sys/syscall.h>
@@ -155,6 +156,7 @@ struct reader {
 	pthread_t thread;
 	const char *drive;
 	void *addr;
+	size_t size;
 	atomic_bool reading, done;
 	ssize_t got;
 };
@@ -165,17 +167,18 @@ static void *read_slowly(void *data)
 	int fd = open(r->drive, O_RDONLY | O_DIRECT);
 
 	r->reading = true;
-	r->got = pread(fd, r->addr, SIZE, 0);
+	r->got = pread(fd, r->addr, r->size, 0);
 	r->done = true;
 	close(fd);
 	return NULL;
 }
 
 /* Begins a read, and returns when it is in flight. */
-static bool start_reader(struct reader *r, const char *bdf, const char *drive)
+static bool start_reader(struct reader *r, const char *bdf, const char *drive,
+			 size_t size)
 {
-	*r = (struct reader){ .drive = drive };
-	r->addr = p2pmem_map(bdf, SIZE);
+	*r = (struct reader){ .drive = drive, .size = size };
+	r->addr = p2pmem_map(bdf, size);
 	if (r->addr == MAP_FAILED ||
 	    pthread_create(&r->thread, NULL, read_slowly, r))
 		return false;
@@ -186,16 +189,16 @@ static bool start_reader(struct reader *r, const char *bdf, const char *drive)
 }
 
 /* Is it in the BAR? Where a mapping of this size has its pages is aligned. */
-static bool is_in_bar(const char *bdf, size_t size, uint64_t seed)
+static bool is_in_bar(const char *bdf, size_t all, uint64_t seed, size_t size)
 {
 	int fd = open(p2pmem_path(bdf, "resource2"), O_RDWR);
-	char *bar = mmap(NULL, size, PROT_READ, MAP_SHARED, fd, 0);
+	char *bar = mmap(NULL, all, PROT_READ, MAP_SHARED, fd, 0);
 	bool found = false;
 	size_t at;
 
-	for (at = 0; bar != MAP_FAILED && at < size && !found; at += SIZE)
-		found = p2pmem_match(bar + at, SIZE, seed, 0) == SIZE;
-	munmap(bar, size);
+	for (at = 0; bar != MAP_FAILED && at < all && !found; at += size)
+		found = p2pmem_match(bar + at, size, seed, 0) == size;
+	munmap(bar, all);
 	close(fd);
 	return found;
 }
@@ -212,14 +215,14 @@ TEST_F_TIMEOUT(quiesce, unbind_with_io_in_flight, 120)
 	ASSERT_EQ(0, p2pmem_write(DEBUG "off", "1"));
 	for (i = 0; i < self->times / 10; i++) {
 		p2pmem_fill_drive(self->slow, SIZE, i);
-		ASSERT_TRUE(start_reader(&r, self->bdf, self->slow));
+		ASSERT_TRUE(start_reader(&r, self->bdf, self->slow, SIZE));
 		ASSERT_EQ(0, p2pmem_write(DRIVER "unbind", self->bdf));
 		ASSERT_EQ(0, pthread_join(r.thread, NULL));
 		EXPECT_EQ(SIZE, r.got);
 		EXPECT_TRUE(p2pmem_is_gone(r.addr));
 		munmap(r.addr, SIZE);
 		ASSERT_EQ(0, p2pmem_write(DRIVER "bind", self->bdf));
-		ASSERT_TRUE(is_in_bar(self->bdf, self->size, i));
+		ASSERT_TRUE(is_in_bar(self->bdf, self->size, i, SIZE));
 	}
 	EXPECT_EQ(i, p2pmem_read(DEBUG "looks"));
 	EXPECT_EQ(0, p2pmem_read(DEBUG "pinned"));
@@ -246,13 +249,14 @@ TEST_F_TIMEOUT(quiesce, resets_with_io_in_flight, 400)
 
 	for (i = 0; i < self->times / 10; i++) {
 		p2pmem_fill_drive(self->slow, SIZE, 1000 + i);
-		ASSERT_TRUE(start_reader(&r, self->bdf, self->slow));
+		ASSERT_TRUE(start_reader(&r, self->bdf, self->slow, SIZE));
 		ASSERT_TRUE(was_reset(reset(self->bdf)));
 		ASSERT_EQ(0, pthread_join(r.thread, NULL));
 		EXPECT_EQ(SIZE, r.got);
 		EXPECT_TRUE(p2pmem_is_gone(r.addr));
 		munmap(r.addr, SIZE);
-		ASSERT_TRUE(is_in_bar(self->bdf, self->size, 1000 + i));
+		ASSERT_TRUE(is_in_bar(self->bdf, self->size, 1000 + i,
+				      SIZE));
 		/* It serves again, and nothing that was there is seen. */
 		ASSERT_EQ(self->size, p2pmem_available(self->bdf));
 		ASSERT_TRUE(zeros_are_mapped(self->bdf));
@@ -301,7 +305,7 @@ TEST_F_TIMEOUT(quiesce, recovery_from_errors, 400)
 		SKIP(return, "nobody passes commands on to QEMU's monitor");
 	for (i = 0; i < self->times / 10; i++) {
 		p2pmem_fill_drive(self->slow, SIZE, i);
-		ASSERT_TRUE(start_reader(&r, self->bdf, self->slow));
+		ASSERT_TRUE(start_reader(&r, self->bdf, self->slow, SIZE));
 		printf("# monitor: pcie_aer_inject_error dp3 DLP\n");
 		fflush(stdout);
 		ASSERT_TRUE(is_recovered(i + 1));
@@ -469,6 +473,66 @@ TEST_F(quiesce, killed_while_it_maps)
 	}
 }
 
+/* Counts how often it begins to map all but 1 MiB. */
+static void map_again_and_again(atomic_ulong *begun, int fd, size_t size)
+{
+	while (1) {
+		void *addr;
+
+		++*begun;
+		addr = map_all(fd, size - MIB);
+		if (addr == MAP_FAILED)
+			_exit(1);
+		munmap(addr, size - MIB);
+	}
+}
+
+/* A process that shares the open file doesn't wait for such a mapping. */
+TEST_F(quiesce, two_that_share_an_open_file)
+{
+	atomic_ulong *begun = mmap(NULL, PAGE, PROT_READ | PROT_WRITE,
+				   MAP_SHARED | MAP_ANONYMOUS, -1, 0);
+	int fd = open(p2pmem_path(self->bdf, "p2pmem/allocate"), O_RDWR);
+	int i, status, at_once = 0;
+	double start, large = 1;
+	pid_t pid;
+
+	ASSERT_NE(MAP_FAILED, (void *)begun);
+	for (i = 0; i < 3; i++) {
+		start = now();
+		munmap(map_all(fd, self->size - MIB), self->size - MIB);
+		if (now() - start < large)
+			large = now() - start;
+	}
+	pid = fork();
+	ASSERT_GE(pid, 0);
+	if (!pid)
+		map_again_and_again(begun, fd, self->size);
+	for (i = 0; i < 10; i++) {
+		unsigned long before = *begun;
+		void *addr;
+
+		while (*begun == before && !waitpid(pid, &status, WNOHANG))
+			usleep(100);
+		usleep(large * 1e6 / 8);
+		start = now();
+		addr = map_all(fd, PAGE);
+		ASSERT_NE(MAP_FAILED, addr);
+		if (now() - start < large / 4)
+			at_once++;
+		munmap(addr, PAGE);
+	}
+	kill(pid, SIGKILL);
+	ASSERT_EQ(pid, waitpid(pid, &status, 0));
+	EXPECT_TRUE(WIFSIGNALED(status));
+	TH_LOG("a large mapping takes %.3f s, a small one meanwhile at once: %d of %d",
+	       large, at_once, i);
+	EXPECT_GT(at_once, i / 2);
+	close(fd);
+	munmap(begun, PAGE);
+	EXPECT_EQ(self->size, p2pmem_available(self->bdf));
+}
+
 #define PM_TEST	"/sys/power/pm_test"
 
 /*
@@ -492,18 +556,131 @@ TEST_F_TIMEOUT(quiesce, suspended_with_io_in_flight, 400)
 			     "expected warning begins: lock held when returning to user space\n");
 	for (i = 0; i < self->times / 10; i++) {
 		p2pmem_fill_drive(self->slow, SIZE, 2000 + i);
-		ASSERT_TRUE(start_reader(&r, self->bdf, self->slow));
+		ASSERT_TRUE(start_reader(&r, self->bdf, self->slow, SIZE));
 		ASSERT_EQ(0, p2pmem_write("/sys/power/state", "freeze"));
 		ASSERT_EQ(0, pthread_join(r.thread, NULL));
 		EXPECT_EQ(SIZE, r.got);
 		EXPECT_TRUE(p2pmem_is_gone(r.addr));
 		munmap(r.addr, SIZE);
-		ASSERT_TRUE(is_in_bar(self->bdf, self->size, 2000 + i));
+		ASSERT_TRUE(is_in_bar(self->bdf, self->size, 2000 + i,
+				      SIZE));
 		ASSERT_TRUE(zeros_are_mapped(self->bdf));
 		ASSERT_EQ(self->size, p2pmem_available(self->bdf));
 	}
 	p2pmem_write("/dev/kmsg", "expected warning ends\n");
 	ASSERT_EQ(0, p2pmem_write(PM_TEST, "none"));
+}
+
+/* QEMU moves each page into a drive's memory by a request of its own. */
+#define PIECE	(32 * PAGE)
+
+/* A device of vfio-pci, to which the module adds memory: see vfio.sh */
+FIXTURE(vfio)
+{
+	const char *bdf, *slow;
+	long long size;
+	int times;
+	int container, group, device;
+};
+
+/* Without an IOMMU */
+static int open_group(const char *bdf)
+{
+	char path[512], name[64];
+	ssize_t len = readlink(p2pmem_path(bdf, "iommu_group"), path,
+			       sizeof(path) - 1);
+
+	if (len < 0)
+		return -1;
+	path[len] = '\0';
+	snprintf(name, sizeof(name), "/dev/vfio/noiommu-%.16s", basename(path));
+	return open(name, O_RDWR);
+}
+
+FIXTURE_SETUP(vfio)
+{
+	self->bdf = p2pmem_env("P2PMEM_VFIO");
+	self->slow = p2pmem_env("P2PMEM_SLOW");
+	self->times = atoi(p2pmem_env("P2PMEM_TIMES") ?: "100");
+	if (!self->bdf || !self->slow)
+		SKIP(return, "P2PMEM_* are not set");
+	self->container = open("/dev/vfio/vfio", O_RDWR);
+	ASSERT_GE(self->container, 0);
+	self->group = open_group(self->bdf);
+	ASSERT_GE(self->group, 0);
+	ASSERT_EQ(0, ioctl(self->group, VFIO_GROUP_SET_CONTAINER,
+			   &self->container));
+	ASSERT_EQ(0, ioctl(self->container, VFIO_SET_IOMMU,
+			   VFIO_NOIOMMU_IOMMU));
+	self->device = ioctl(self->group, VFIO_GROUP_GET_DEVICE_FD, self->bdf);
+	ASSERT_GE(self->device, 0);
+	ASSERT_EQ(0, p2pmem_write(DEBUG "range", "1"));
+	self->size = p2pmem_read(p2pmem_path(self->bdf, "p2pmem/size"));
+	ASSERT_GT(self->size, 2 * PIECE);
+}
+
+FIXTURE_TEARDOWN(vfio)
+{
+	EXPECT_EQ(self->size, p2pmem_available(self->bdf));
+	EXPECT_EQ(0, p2pmem_write(DEBUG "range", "0"));
+	close(self->device);
+	close(self->group);
+	close(self->container);
+}
+
+/* Of the function alone, or of all that is below its port */
+static int vfio_reset(int device, int group, bool hot)
+{
+	char buffer[sizeof(struct vfio_pci_hot_reset) + sizeof(__s32)] = {};
+	struct vfio_pci_hot_reset *request = (void *)buffer;
+
+	request->argsz = sizeof(buffer);
+	request->count = 1;
+	request->group_fds[0] = group;
+	if (hot ? ioctl(device, VFIO_DEVICE_PCI_HOT_RESET, request) :
+		  ioctl(device, VFIO_DEVICE_RESET))
+		return -errno;
+	return 0;
+}
+
+TEST_F_TIMEOUT(vfio, resets_with_io_in_flight, 400)
+{
+	struct reader r;
+	int i, error;
+
+	for (i = 0; i < self->times / 10; i++) {
+		bool hot = i % 2;
+
+		p2pmem_fill_drive(self->slow, PIECE, 3000 + i);
+		ASSERT_TRUE(start_reader(&r, self->bdf, self->slow, PIECE));
+		error = vfio_reset(self->device, self->group, hot);
+		ASSERT_TRUE(hot ? was_reset(error) : !error);
+		/* It has been waited for. */
+		EXPECT_TRUE(r.done);
+		ASSERT_EQ(0, pthread_join(r.thread, NULL));
+		EXPECT_EQ(PIECE, r.got);
+		EXPECT_TRUE(p2pmem_is_gone(r.addr));
+		munmap(r.addr, PIECE);
+		ASSERT_TRUE(is_in_bar(self->bdf, self->size, 3000 + i,
+				      PIECE));
+		ASSERT_EQ(self->size, p2pmem_available(self->bdf));
+		ASSERT_TRUE(zeros_are_mapped(self->bdf));
+	}
+}
+
+/* The last user of the device closes it, upon which it is reset. */
+TEST_F(vfio, closed_with_a_mapping)
+{
+	void *addr = p2pmem_map(self->bdf, PAGE);
+
+	ASSERT_NE(MAP_FAILED, addr);
+	EXPECT_FALSE(p2pmem_is_gone(addr));
+	close(self->device);
+	EXPECT_TRUE(p2pmem_is_gone(addr));
+	munmap(addr, PAGE);
+	self->device = ioctl(self->group, VFIO_GROUP_GET_DEVICE_FD, self->bdf);
+	ASSERT_GE(self->device, 0);
+	EXPECT_TRUE(zeros_are_mapped(self->bdf));
 }
 
 TEST_HARNESS_MAIN

@@ -3,10 +3,13 @@
 # quiesce.sh [TIMES]: a provider that is reset, unbound or turned off while others
 # use its memory. For the topology "slow".
 . "$(dirname "$0")/lib.sh"
-need shm slow source
+need shm slow source setpci
+# QEMU's ports send error messages only with SERR#. Firmware turns it on, and a
+# machine with device tree has none.
+setpci -s "$(port_above "$(shm)")" COMMAND=0100:0100
 P2PMEM_MODULE=test_modules/p2pdma_provider.ko
 P2PMEM_SHM=$(shm)
 P2PMEM_SLOW=/dev/$(nvme_of slow)n1
 P2PMEM_TIMES=$1
 export P2PMEM_MODULE P2PMEM_SHM P2PMEM_SLOW P2PMEM_TIMES
-exec p2pmem_quiesce
+exec p2pmem_quiesce -f quiesce

@@ -42,11 +42,13 @@ leg=/dev/$(nvme_of leg)n1
 far=/dev/$(nvme_of far)n1
 for ctrl in $(nvme_of half); do
 	if p2pmem_cp ask "$P2PMEM_PROVIDER" "$(pci_of_ctrl "$ctrl")" >/dev/null; then
-		half_near=$ctrl
+		near=$(pci_of_ctrl "$ctrl")
 	else
 		half_far=$ctrl
 	fi
 done
+# Its name changes when it is bound again.
+half_near() { basename "$pci/$near"/nvme/nvme*; }
 
 has_paths() { [ "$(nvme_of "$1" | wc -l)" = "$2" ]; }
 # Requests that a controller's path has got: reads and writes
@@ -155,6 +157,7 @@ stop_array()
 md_state() { cat /sys/block/md0/md/"$1"; }
 # Complete, and no leg has been failed
 intact() { [ "$(md_state degraded) $(cat /sys/block/md0/md/rd*/state | sort -u)" = "0 in_sync" ]; }
+has_bad_blocks() { grep -q . /sys/block/md0/md/rd*/bad_blocks; }
 same_legs()
 {
 	first=$(digest "$1")
@@ -258,9 +261,8 @@ one_good_path()
 	result "half: data moves" start_churn "$half"
 	result "half: not by the path from where the memory isn't reached" \
 		[ "$(requests "$half_far")" = "$before" ]
-	echo 1 >"/sys/class/nvme/$half_near/reset_controller"
+	echo 1 >"$pci/$near/nvme/$(half_near)/reset_controller"
 	result "half: a reset is waited for" goes_on
-	near=$(pci_of_ctrl "$half_near")
 	echo "$near" >$driver/unbind
 	result "half: refused when the path is gone" is_refused
 	result "half: the log says why" \
@@ -271,6 +273,46 @@ one_good_path()
 	echo "$near" >$driver/bind
 	result "half: data moves when the path is back" goes_on
 	result "half: refused meanwhile, and no other error" stop_churn refused_only
+}
+
+# ana STATE: of the path that reaches the memory, as in enum nvme_ana_state; 0: to be
+# read anew
+ana()
+{
+	ctrl=$(half_near)
+	echo "$half ${ctrl#nvme} $1" >/sys/kernel/debug/nvme_ana
+}
+# No request ends.
+waits()
+{
+	sleep 1
+	lines=$(wc -l </tmp/churn)
+	sleep 4
+	[ "$(wc -l </tmp/churn)" = "$lines" ]
+}
+
+# Drives with ANA tell of each path how it is.
+ana_states()
+{
+	load nvme_ana
+	result "ana: data moves" start_churn "$half"
+	before=$(requests "$half_far")
+	for each in "15 change" "0 log"; do
+		ana "${each% *}"
+		result "ana: a ${each#* } is waited for" waits
+		ana 2
+		result "ana: data moves when the path is not optimized" goes_on
+	done
+	result "ana: no request was refused" [ "$(counted refused)" = 0 ]
+	ana 15
+	waits
+	ana 3
+	result "ana: refused when the path is inaccessible" is_refused
+	ana 1
+	result "ana: data moves when it is optimized" goes_on
+	result "ana: not by the other path" [ "$(requests "$half_far")" = "$before" ]
+	result "ana: refused meanwhile, and no other error" stop_churn refused_only
+	rmmod nvme_ana
 }
 
 stripes()
@@ -309,13 +351,30 @@ mirrors()
 	result "raid1 goes" stop_array "$target" "$pair"
 }
 
+# A leg is a head with one path that reaches the memory.
+half_a_leg()
+{
+	make_array 1 "$target" "$half"
+	result "raid1, one leg a head with one good path: data arrives" copies /dev/md0
+	result "raid1: on both legs" intact_and_same "$target" "$half"
+	result "raid1: data moves" start_churn /dev/md0
+	for _ in 1 2 3; do
+		echo "$near" >$driver/unbind
+		is_refused || break
+		echo "$near" >$driver/bind
+		goes_on || break
+	done
+	result "raid1: data moves after the path was gone, and is back" goes_on
+	result "raid1: refused meanwhile, and no other error" stop_churn refused_only
+	result "raid1: no leg is failed, and both are the same" \
+		intact_and_same "$target" "$half"
+	result "raid1: no block is called bad" eval "! has_bad_blocks"
+	result "raid1 goes" stop_array "$target" "$half"
+}
+
 # A leg that doesn't reach the memory, from the first and added later
 bad_legs()
 {
-	make_array 1 "$target" "$half"
-	result "raid1 with a head that has one good path refuses" refuses /dev/md0
-	result "raid1: no leg is failed" intact
-	result "raid1 goes" stop_array "$target" "$half"
 	make_array 1 "$target" "$far"
 	serves /dev/md0
 	result "raid1 with a leg that doesn't reach the memory refuses" refuses /dev/md0
@@ -337,6 +396,72 @@ bad_legs()
 	result "raid1: no leg is failed, and all are the same" \
 		intact_and_same "$target" "$leg" "$far"
 	result "raid1 goes" stop_array "$target" "$leg" "$far"
+}
+
+# change_leg COMMAND...: a leg is a mapped device. When it has been asked, and before
+# it passes the request on, it gets a table that doesn't reach the memory.
+change_leg()
+{
+	quiet dmsetup suspend test
+	"$@" >/tmp/waiting 2>&1 &
+	waiting=$!
+	within 10 in_flight $waiting
+	submitted=$?
+	reload test "0 $sectors linear $far 0"
+	wait $waiting
+	status=$?
+	sed 's/^/# /' /tmp/waiting
+	[ $submitted -eq 0 ] && return $status
+	echo "# not seen in flight"
+	return 100
+}
+change_leg_of_read()
+{
+	change_leg p2pmem_cp read /dev/md0 2 "$P2PMEM_PROVIDER" /tmp/memory
+	[ $? -eq 1 ] && grep -q "read at 0: $EREMOTEIO" /tmp/waiting
+}
+# All of it has been submitted.
+in_flight()
+{
+	grep -q '[1-9]' /sys/block/md0/inflight && grep -q 'State:.D' "/proc/$1/status"
+}
+start_mapped_leg()
+{
+	for each in "$target" "$leg" "$far"; do
+		dd if=/dev/zero of="$each" bs=1M count=$mib oflag=direct conv=notrunc 2>/dev/null
+	done
+	sectors=$(cat "/sys/block/${leg#/dev/}/size")
+	table test "0 $sectors linear $leg 0"
+	make_array "$1" "$target" $mapped
+	# A write doesn't wait for the superblock on the leg that is suspended.
+	echo 100 >/sys/block/md0/md/safe_mode_delay
+	dd if=/dev/zero of=/dev/md0 bs=1M count=1 oflag=direct conv=notrunc 2>/dev/null
+}
+stop_mapped_leg()
+{
+	stop_array "$target" $mapped && drop test &&
+		quiet mdadm --zero-superblock "$leg"
+}
+
+leg_changes()
+{
+	for level in 1 10; do
+		start_mapped_leg $level
+		result "raid$level: a leg has changed when it gets a write: it is done" \
+			change_leg p2pmem_cp copy "$P2PMEM_SOURCE" /dev/md0 2 "$P2PMEM_PROVIDER"
+		result "raid$level: no leg is failed, both are the same" \
+			intact_and_same "$target" "$far"
+		result "raid$level: no block is called bad" eval "! has_bad_blocks"
+		result "raid$level: refused from then on" refuses /dev/md0
+		result "raid$level goes" stop_mapped_leg
+	done
+	start_mapped_leg 1
+	echo writemostly >/sys/block/md0/md/rd0/state
+	result "raid1: a leg has changed when it gets a read: refused" \
+		change_leg_of_read
+	result "raid1: no leg is failed for it" \
+		[ "$(md_state degraded)$(grep -l faulty /sys/block/md0/md/rd*/state)" = 0 ]
+	result "raid1 goes" stop_mapped_leg
 }
 
 # The memory goes, and who has it mapped is killed.
@@ -418,16 +543,19 @@ for module in crc32c_generic cryptomgr aes_generic ecb xts dm-mod dm-crypt linea
 	load $module
 done
 mkdir -p /tmp/mnt
-[ $# -gt 0 ] || set -- two_good_paths one_good_path stripes parity mirrors bad_legs \
-		      memory_goes dm target
+[ $# -gt 0 ] || set -- two_good_paths one_good_path ana_states stripes parity mirrors \
+		      half_a_leg bad_legs leg_changes memory_goes dm target
 count=1
 for part; do
 	case $part in
 	two_good_paths | one_good_path) count=$((count + 11)) ;;
+	ana_states) count=$((count + 10)) ;;
 	stripes) count=$((count + 8)) ;;
 	parity) count=$((count + 4)) ;;
 	mirrors | memory_goes) count=$((count + 6)) ;;
-	bad_legs) count=$((count + 15)) ;;
+	half_a_leg) count=$((count + 8)) ;;
+	bad_legs) count=$((count + 12)) ;;
+	leg_changes) count=$((count + 13)) ;;
 	dm) count=$((count + 7)) ;;
 	target) count=$((count + 10)) ;;
 	*) skip "no such part: $part" ;;

@@ -38,8 +38,10 @@ machine='' devices=() drives=() parameters=() counting='' monitor=''
 memory=${MEMORY:-1024} processors=${SMP:-2}
 
 # What an architecture sets: the emulator; its machines with PCIe and without, of
-# which a topology chooses; the identity of the host bridge of the first one
+# which a topology chooses; the identity of the host bridge of the first one; what
+# is in each machine
 emulator='' pcie='' pci='' console='' cpu='' arch_parameters='' host_bridge=''
+arch_devices=()
 # shellcheck source=tools/testing/selftests/pci-p2pdma/qemu/arch/x86.sh
 . "$topologies/arch/$arch.sh"
 
@@ -117,6 +119,6 @@ read -r -a further <<<"${QEMU_ARGS:-}"
 status=0
 timeout --foreground --kill-after=10 "${TIMEOUT:-0}" \
 	"$emulator" "${arguments[@]}" "${devices[@]}" "${drives[@]}" \
-	"${further[@]}" || status=$?
+	"${arch_devices[@]}" "${further[@]}" || status=$?
 [[ -z ${helper:-} ]] || kill "$helper" 2>/dev/null || true
 exit "$status"

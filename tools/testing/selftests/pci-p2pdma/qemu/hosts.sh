@@ -15,3 +15,5 @@ devices=(
 drive provider rp2 cmb_size_mb=16
 drive source rp0
 drive target rp1
+# With device tree QEMU's arm64 has one host bridge.
+with_acpi

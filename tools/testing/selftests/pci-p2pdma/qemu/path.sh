@@ -20,5 +20,7 @@ devices=(
 )
 drive added rp1
 ports="0000:00:04.0/00.0/00.0;0000:00:04.0/00.0/01.0;0000:00:04.0/00.0/02.0"
-parameters=(iommu=pt "\"pci=disable_acs_redir=$ports\"")
+parameters=(iommu.passthrough=1 "\"pci=disable_acs_redir=$ports\"")
+# By ACPI the kernel knows of the IOMMU before it scans PCI.
+with_acpi
 with_iommu

@@ -11,6 +11,6 @@ machine=$pcie
 devices=(
 	"${one_switch[@]}"
 )
-drive provider dp0 cmb_size_mb=16
+drive provider dp0 cmb_size_mb="${CMB_MB:-16}"
 drive source dp1
 drive target dp2

@@ -138,6 +138,18 @@ static void free_clients(struct fault_test *t)
 	close_group(t);
 }
 
+static void ask_member(struct device *dev,
+		       void (*fn)(struct device *member, void *data),
+		       void *data)
+{
+	fn(dev, data);
+}
+
+static int add_group(struct fault_test *t)
+{
+	return pci_p2pdma_add_group(&t->clients, &t->pdev->dev, ask_member);
+}
+
 static int distance_many(struct fault_test *t)
 {
 	struct device *devs[] = { &t->pdev->dev, &t->pdev->dev };
@@ -213,6 +225,32 @@ static int map_sg(struct fault_test *t)
 	return 0;
 }
 
+/* Under device_lock, as the driver is being probed */
+static int remove_further_resource(struct fault_test *t)
+{
+	pci_p2pdma_remove_resource(t->pdev, BAR, SZ_2M);
+	return has_one_range(t) ? 0 : -EBUSY;
+}
+
+static void let_go(struct pci_p2pmem_holder *holder)
+{
+}
+
+static int add_holder(struct fault_test *t)
+{
+	struct pci_p2pmem_holder holder = { .let_go = let_go };
+	int error = pci_p2pmem_add_holder(t->pdev, &holder);
+
+	pci_p2pmem_remove_holder(&holder);
+	return error;
+}
+
+static int drain(struct fault_test *t)
+{
+	pci_p2pmem_drain(t->pdev);
+	return free_bytes(t) ? -EBUSY : 0;
+}
+
 static const struct fault_call calls[] = {
 	{ "pci_p2pdma_add_resource, first", open_group, add_resource,
 	  has_no_pool, close_group },
@@ -220,6 +258,13 @@ static const struct fault_call calls[] = {
 	  add_further_resource, has_one_range, close_group },
 	{ "pci_p2pdma_add_client", open_with_two_ranges, add_client,
 	  has_no_client, free_clients },
+	{ "pci_p2pdma_add_group", open_with_two_ranges, add_group,
+	  has_no_client, free_clients },
+	{ "pci_p2pdma_remove_resource", open_with_two_ranges,
+	  remove_further_resource, NULL, close_group },
+	{ "pci_p2pmem_add_holder", open_with_two_ranges, add_holder, NULL,
+	  close_group },
+	{ "pci_p2pmem_drain", open_with_two_ranges, drain, NULL, close_group },
 	{ "pci_p2pdma_distance_many", open_with_two_ranges, distance_many,
 	  NULL, close_group },
 	{ "pci_p2pmem_find_many", open_with_two_ranges, find_many,

@@ -8,6 +8,9 @@ console=ttyAMA0
 host_bridge=1b36:0008
 cpu=cortex-a72
 arch_parameters=''
+# A function that no driver takes, such as q35 has
+arch_devices=(-device pci-testdev,bus=pcie.0,addr=1e)
+acpi=''
 
 # An IOMMU that is on, before PCI is scanned (strict): devices that wait for it
 # are probed in any order, and race to enable the bridges above them. With
@@ -15,12 +18,14 @@ arch_parameters=''
 with_iommu()
 {
 	machine+=,iommu=smmuv3
+	[[ -z $acpi ]] || return 0
 	parameters+=(fw_devlink.strict=1 pci=config_acs=0011101@pci:1b36:000c)
 }
 
 # Described by ACPI: by Debian's UEFI (qemu-efi-aarch64), which then boots the kernel
 with_acpi()
 {
+	acpi=1
 	devices+=(-bios "${FIRMWARE:-/usr/share/qemu-efi-aarch64/QEMU_EFI.fd}")
 }
 
@@ -38,5 +43,5 @@ second_port()
 	file:*) arguments+=(-chardev "file,id=report,path=${1#file:}") ;;
 	*) arguments+=(-chardev stdio,id=report,mux=on,signal=off -mon chardev=report) ;;
 	esac
-	arguments+=(-device pci-serial,chardev=report,addr=1f)
+	arguments+=(-device pci-serial,chardev=report,bus=pcie.0,addr=1f)
 }

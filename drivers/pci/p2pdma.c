@@ -855,6 +855,9 @@ EXPORT_SYMBOL_GPL(pci_p2pmem_virt_to_bus);
  * One entry if there is a free block of this size, else several: the largest
  * first.
  *
+ * This is memory for one I/O: the caller frees it in bounded time, since a reset of
+ * the device, its suspension and the unbinding of its driver wait for that first.
+ *
  * Context: Process context; may sleep.
  * Return: 0; -EINVAL if @length is 0; -ENODEV if the device has no
  * peer-to-peer memory or is about to lose it; -ENOMEM if there isn't enough.
@@ -863,11 +866,19 @@ EXPORT_SYMBOL_GPL(pci_p2pmem_virt_to_bus);
 int pci_p2pmem_alloc_sgl(struct pci_dev *pdev, struct scatterlist **sgl,
 			 unsigned int *nents, u32 length)
 {
+	int error;
+
 	*sgl = NULL;
 	*nents = 0;
 	if (!length)
 		return -EINVAL;
-	return p2pdma_pool_alloc_sgl(pdev, sgl, nents, length);
+	error = p2pdma_begin_io(pdev);
+	if (error)
+		return error;
+	error = p2pdma_pool_alloc_sgl(pdev, sgl, nents, length);
+	if (error)
+		p2pdma_end_io(pdev);
+	return error;
 }
 EXPORT_SYMBOL_GPL(pci_p2pmem_alloc_sgl);
 
@@ -895,6 +906,7 @@ void pci_p2pmem_free_sgl(struct pci_dev *pdev, struct scatterlist *sgl,
 	for_each_sgtable_sg(&table, sg, i)
 		pci_free_p2pmem(pdev, sg_virt(sg), sg->length);
 	sg_free_table(&table);
+	p2pdma_end_io(pdev);
 }
 EXPORT_SYMBOL_GPL(pci_p2pmem_free_sgl);
 

@@ -11,8 +11,9 @@
  *
  * device_lock is held by probe, unbind, resets and error recovery: one provider
  * is created and destroyed by one thread at a time, and stays while that is
- * held. A driver that adds a range without it (nvme's reset does) flushes that
- * in its remove function. p2pdma_quiesce.c argues the waits with this lock.
+ * held. Several are taken from the top of the tree down, a PF's before a VF's. A
+ * driver that adds a range without it (nvme's reset does) flushes that in its
+ * remove function. p2pdma_quiesce.c argues the waits with this lock.
  *
  * p2pdma_mutex protects p2pdma_providers and p2pdma_ranges against writers, and
  * the first setting of pdev->p2pdma. It is held neither while page structures
@@ -37,9 +38,10 @@
  *			files in sysfs.
  *   p2pdma_providers	RCU list. An entry is added once and removed once.
  *   ->published	READ_ONCE/WRITE_ONCE; a stale read is harmless.
- *   ->closed		atomic bit operations, by the holder of device_lock. An
- *			allocator may miss it for a grace period, a freer not
- *			after one.
+ *   ->closed		atomic bit operations, by the holder of device_lock;
+ *			P2PDMA_RECOVERING by recovery, without, and
+ *			P2PDMA_AFTER_ERROR is cleared by ->watch. An allocator
+ *			may miss it for a grace period, a freer not after one.
  *   ->pool		genalloc is lockless. Its chunks are an RCU list. One is
  *			taken out when nothing of it is allocated, and freed a
  *			grace period later.
@@ -77,10 +79,14 @@ struct gen_pool;
 enum p2pdma_closed {
 	P2PDMA_RETIRED,		/* its driver is being unbound */
 	P2PDMA_IN_RESET,
+	P2PDMA_RECOVERING,	/* recovery goes on; nobody has been told yet */
 	P2PDMA_IN_ERROR,
+	P2PDMA_AFTER_ERROR,	/* pages of before it are still in use */
 	P2PDMA_ASLEEP,
 	P2PDMA_SHRINKING,	/* a range of it is being removed */
 };
+
+#define P2PDMA_ERRORS	(BIT(P2PDMA_RECOVERING) | BIT(P2PDMA_IN_ERROR))
 
 /**
  * struct pci_p2pdma - a provider
@@ -88,9 +94,12 @@ enum p2pdma_closed {
  * @pool: all ranges; "phys" in genalloc's words is the bus address here
  * @closed: nothing more is allocated, for these reasons
  * @times_closed: how often one of them was set
+ * @nr_resets: that go on, of it or of a device that takes it along
+ * @serial: ascending in p2pdma_providers
  * @leaving: the range that is being removed
  * @window: which one p2pdma_mmap.c maps its memory in
  * @nr_user_pages: allocated for user mappings
+ * @nr_sgls: scatterlists that are allocated, or about to be
  * @withheld_lock: protects @withheld
  * @withheld: allocated, since zeros may be on their way; in ->private the next
  * @waiters: woken when something is freed while it is closed
@@ -107,9 +116,12 @@ struct pci_p2pdma {
 	struct gen_pool *pool;
 	unsigned long closed;
 	unsigned int times_closed;
+	unsigned int nr_resets;
+	u64 serial;
 	struct p2pdma_range *leaving;
 	int window;
 	atomic_long_t nr_user_pages;
+	atomic_long_t nr_sgls;
 	struct mutex withheld_lock;	/* protects @withheld */
 	struct page *withheld;
 	wait_queue_head_t waiters;
@@ -182,6 +194,23 @@ void p2pdma_wait_for_all(struct pci_p2pdma *p2pdma);
 void p2pdma_close_for_shrinking(struct pci_p2pdma *p2pdma,
 				struct p2pdma_range *range);
 void p2pdma_open_after_shrinking(struct pci_p2pdma *p2pdma);
+int p2pdma_begin_io(struct pci_dev *pdev);
+void p2pdma_end_io(struct pci_dev *pdev);
+
+/* The device, or the way to it, doesn't work: I/O with its memory may never end. */
+static inline bool p2pdma_is_lost(struct pci_p2pdma *p2pdma)
+{
+	return READ_ONCE(p2pdma->closed) & P2PDMA_ERRORS ||
+	       pci_channel_offline(p2pdma->pdev);
+}
+
+/* What the memory holds isn't what was written, or won't be. */
+static inline bool p2pdma_is_invalid(struct pci_p2pdma *p2pdma)
+{
+	return READ_ONCE(p2pdma->closed) &
+	       (P2PDMA_ERRORS | BIT(P2PDMA_AFTER_ERROR)) ||
+	       pci_channel_offline(p2pdma->pdev);
+}
 
 bool p2pdma_is_decoding(struct pci_dev *pdev);
 

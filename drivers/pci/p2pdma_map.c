@@ -30,8 +30,10 @@ static noinline void p2pdma_map_refused(struct pci_p2pdma_map_state *state,
 	state->map = PCI_P2PDMA_MAP_NOT_SUPPORTED;
 	if (!verdict) {
 		dev_info_ratelimited(dev, "can't map peer-to-peer memory: %s\n",
-				     range ? "not a PCI function's DMA" :
-				     "its driver made its pages itself");
+				     !range ?
+				     "its driver made its pages itself" :
+				     !client ? "not a PCI function's DMA" :
+				     "its device has or had an error");
 		return;
 	}
 	trace_p2pdma_verdict(range->p2pdma->pdev, client, verdict);
@@ -58,6 +60,11 @@ p2pdma_decide(struct pci_p2pdma_map_state *state, struct device *dev,
 		state->dir == DMA_FROM_DEVICE);
 }
 
+static bool p2pdma_range_is_invalid(struct p2pdma_range *range)
+{
+	return unlikely(p2pdma_is_invalid(range->p2pdma));
+}
+
 static void p2pdma_map_range(struct pci_p2pdma_map_state *state,
 			     struct device *dev, struct p2pdma_range *range,
 			     struct pci_dev *client)
@@ -67,7 +74,9 @@ static void p2pdma_map_range(struct pci_p2pdma_map_state *state,
 
 	p2pdma_shadow_audit(range->p2pdma->pdev);
 	p2pdma_shadow_audit(client);
-	if (!p2pdma_decide(state, dev, range, client, &verdict))
+	if (p2pdma_range_is_invalid(range))
+		p2pdma_map_refused(state, dev, range, client, NULL);
+	else if (!p2pdma_decide(state, dev, range, client, &verdict))
 		p2pdma_map_refused(state, dev, range, client, &verdict);
 }
 
@@ -141,7 +150,8 @@ struct scatterlist *p2pdma_map_run(struct pci_p2pdma_map_state *state,
  * @verbose: log why not, rate-limited
  *
  * For drivers that choose between devices, or give one request to several. The
- * answer holds until the machine is configured otherwise.
+ * answer holds until the machine is configured otherwise, or the memory's device
+ * has an error.
  *
  * Context: Any but NMI. The caller keeps @page allocated.
  * Return: true if it would.
@@ -162,7 +172,8 @@ bool pci_p2pdma_can_map(struct device *dev,
 		struct p2pdma_verdict verdict =
 			p2pdma_verdict(range->p2pdma->pdev, client);
 
-		return p2pdma_decide(&state, dev, range, client, &verdict);
+		return !p2pdma_range_is_invalid(range) &&
+		       p2pdma_decide(&state, dev, range, client, &verdict);
 	}
 	p2pdma_map_pgmap(&state, dev, page->pgmap);
 	return state.map != PCI_P2PDMA_MAP_NOT_SUPPORTED;

@@ -291,8 +291,10 @@ static void provider_retire(void *data)
 static int provider_announce(struct pci_p2pdma *p2pdma)
 {
 	struct pci_dev *pdev = p2pdma->pdev;
+	static u64 last_serial;
 	int error;
 
+	lockdep_assert_held(&p2pdma_mutex);
 	error = p2pdma_sysfs_create(pdev);
 	if (error)
 		return error;
@@ -303,6 +305,7 @@ static int provider_announce(struct pci_p2pdma *p2pdma)
 	}
 	/* Others don't know when it sleeps: it stays awake. */
 	pm_runtime_get_noresume(&pdev->dev);
+	p2pdma->serial = ++last_serial;
 	list_add_tail_rcu(&p2pdma->node, &p2pdma_providers);
 	rcu_assign_pointer(pdev->p2pdma, p2pdma);
 	return 0;
@@ -408,14 +411,11 @@ static int range_check(struct pci_dev *pdev, int bar, u64 *size, u64 offset)
 	return range_check_place(pdev, bar, start, start + *size - 1);
 }
 
-int p2pdma_add_range(struct pci_dev *pdev, int bar, u64 size, u64 offset)
+static int add_range_awake(struct pci_dev *pdev, int bar, u64 size, u64 offset)
 {
 	struct p2pdma_range *range;
 	int error;
 
-	error = range_check(pdev, bar, &size, offset);
-	if (error)
-		return error;
 	range = range_create(pdev, bar, size, offset);
 	if (IS_ERR(range))
 		return PTR_ERR(range);
@@ -436,6 +436,22 @@ int p2pdma_add_range(struct pci_dev *pdev, int bar, u64 size, u64 offset)
 
 destroy:
 	range_destroy(range);
+	return error;
+}
+
+int p2pdma_add_range(struct pci_dev *pdev, int bar, u64 size, u64 offset)
+{
+	int error;
+
+	error = range_check(pdev, bar, &size, offset);
+	if (error)
+		return error;
+	/* provider_announce() keeps it awake. */
+	error = pm_runtime_resume_and_get(&pdev->dev);
+	if (error < 0)
+		return range_refused(pdev, bar, error, "its device sleeps");
+	error = add_range_awake(pdev, bar, size, offset);
+	pm_runtime_put(&pdev->dev);
 	return error;
 }
 

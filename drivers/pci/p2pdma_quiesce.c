@@ -4,27 +4,42 @@
  *
  * Before a device is unbound, reset or put to sleep, and when its channel has
  * an error, its provider is closed: allocations fail, holders are told, user
- * mappings are torn down. Then I/O with user pages is waited for, so that the
- * device isn't touched while DMA to it goes on. What kernel callers hold is waited
- * for when the driver asks, in pci_p2pmem_drain(), or when its devres ends the
- * provider. A provider that was not unbound is opened again.
+ * mappings are torn down. Then I/O is waited for, so that the device isn't touched
+ * while DMA to it goes on: user pages, and what pci_p2pmem_alloc_sgl() returned,
+ * which its caller has for one I/O. What pci_alloc_p2pmem() returned may be the
+ * driver's own: it is waited for when the driver asks, in pci_p2pmem_drain(), or
+ * when its devres ends the provider. A provider that was not unbound is opened
+ * again.
  *
  * I/O ends only if its devices go on working. So where several devices are
- * reset at once, all of them are quiesced before the first is disabled.
+ * reset at once, all of them are quiesced before the first is disabled. These
+ * are those of a bus or slot, what is below a bridge that is reset, and the VFs
+ * of a PF.
  *
  * An error is the exception: its recovery waits for no I/O. That may be I/O of
  * a device that is being recovered itself, and which ends only afterwards. The
- * pages stay allocated until then.
+ * pages stay allocated until then, and after recovery the provider stays closed,
+ * and its memory isn't mapped for DMA: what it holds was lost in the reset.
+ *
+ * After a recovery that failed, and when the device is gone, unbind doesn't wait
+ * for that I/O either: it may be the provider's own, a drive's with its CMB, which
+ * only the driver's remove function ends. Nothing can be protected any more; devres
+ * still waits for the pages.
  *
  * Locks: all but the drain and the suspension are entered with device_lock held
  * by the core, which keeps the provider. Recovery holds pci_bus_sem, too, and
  * so what is done in it takes no other lock of the PCI core: p2pdma_holders,
  * and the locks of page tables. A wait holds device_lock, for as long as the I/O
  * or the memory waited for lasts. That I/O must not need the device_lock of its
- * provider to end. There is one known case where it does: if an error is
- * reported for a port above both while the provider is unbound or reset, then
- * recovery waits for the provider's device_lock, and I/O of a client below that
- * port may wait for recovery. The base waits with this lock in unbind, too.
+ * provider to end. It may once an error is reported for a port above both:
+ * recovery tells the client, whose I/O then waits for recovery's end, and wants
+ * the provider's lock next. So before recovery takes a lock, it ends the waits
+ * for I/O of all providers below the port.
+ *
+ * A wait for all memory, in devres, doesn't end then: the pages must be free. If
+ * an error is reported for a port above both while the provider is unbound, and
+ * the client's I/O waits for recovery, both wait for ever. The base waits with
+ * this lock in unbind, too.
  */
 
 #define dev_fmt(fmt) "P2PDMA: " fmt
@@ -72,6 +87,16 @@ static void report_users(struct pci_p2pdma *p2pdma)
 			 p2pdma_pool_first_used(p2pdma));
 }
 
+static bool no_user_page(struct pci_p2pdma *p2pdma)
+{
+	return !atomic_long_read(&p2pdma->nr_user_pages);
+}
+
+static bool no_io(struct pci_p2pdma *p2pdma)
+{
+	return no_user_page(p2pdma) && !atomic_long_read(&p2pdma->nr_sgls);
+}
+
 /*
  * While a provider is closed. A mapping is known to others only some time after
  * p2pdma_mmap.c has made it, so close_provider() may have missed one.
@@ -81,9 +106,16 @@ static void watch_closed(struct work_struct *work)
 	struct pci_p2pdma *p2pdma = container_of(to_delayed_work(work),
 						 struct pci_p2pdma, watch);
 
+	if (no_io(p2pdma))
+		clear_bit(P2PDMA_AFTER_ERROR, &p2pdma->closed);
+	if (!READ_ONCE(p2pdma->closed))
+		return;
 	p2pdma_mmap_close(p2pdma);
 	if (p2pdma->pause >= LONG_PAUSE)
 		report_users(p2pdma);
+	/* A channel may be lost without a call of p2pdma_disconnected(). */
+	if (p2pdma_is_lost(p2pdma))
+		wake_up_all(&p2pdma->waiters);
 	p2pdma->pause = min(2 * p2pdma->pause, LONGEST_PAUSE);
 	queue_delayed_work(system_unbound_wq, &p2pdma->watch, p2pdma->pause);
 }
@@ -107,7 +139,8 @@ static void tell_holders(struct pci_p2pdma *p2pdma)
  * unbound, its device is about to be reset or to sleep, or its channel has an
  * error. From then on nothing is allocated. It should see to it that what is
  * allocated is freed soon, also without further events: the device waits for
- * that when its driver is unbound. It must not wait for I/O, nor take a
+ * that when its driver is unbound, and for what pci_p2pmem_alloc_sgl() returned
+ * before a reset and before it sleeps, too. It must not wait for I/O, nor take a
  * device_lock, pci_bus_sem (which pci_get_device() and its like take), a lock
  * under which one of them is taken, or one under which a holder is removed.
  *
@@ -172,6 +205,13 @@ void p2pdma_end_closing(struct pci_p2pdma *p2pdma)
 	mutex_unlock(&p2pdma_holders);
 }
 
+static void start_watch(struct pci_p2pdma *p2pdma)
+{
+	cancel_delayed_work_sync(&p2pdma->watch);
+	p2pdma->pause = FIRST_PAUSE;
+	queue_delayed_work(system_unbound_wq, &p2pdma->watch, p2pdma->pause);
+}
+
 /* Waits for nothing but locks. False if it was closed for this reason already */
 static bool close_provider(struct pci_p2pdma *p2pdma, enum p2pdma_closed why)
 {
@@ -180,9 +220,7 @@ static bool close_provider(struct pci_p2pdma *p2pdma, enum p2pdma_closed why)
 	WRITE_ONCE(p2pdma->times_closed, p2pdma->times_closed + 1);
 	tell_holders(p2pdma);
 	p2pdma_mmap_close(p2pdma);
-	cancel_delayed_work_sync(&p2pdma->watch);
-	p2pdma->pause = FIRST_PAUSE;
-	queue_delayed_work(system_unbound_wq, &p2pdma->watch, p2pdma->pause);
+	start_watch(p2pdma);
 	return true;
 }
 
@@ -193,14 +231,34 @@ static void open_provider(struct pci_p2pdma *p2pdma, enum p2pdma_closed why)
 		cancel_delayed_work_sync(&p2pdma->watch);
 }
 
-static bool no_user_page(struct pci_p2pdma *p2pdma)
-{
-	return !atomic_long_read(&p2pdma->nr_user_pages);
-}
-
 static bool nothing_in_use(struct pci_p2pdma *p2pdma)
 {
-	return !p2pdma_pool_in_use(p2pdma);
+	return !p2pdma_pool_in_use(p2pdma) && no_io(p2pdma);
+}
+
+/* I/O in flight is waited for only as long as it can end. */
+static bool no_io_or_lost(struct pci_p2pdma *p2pdma)
+{
+	return no_io(p2pdma) || p2pdma_is_lost(p2pdma);
+}
+
+/*
+ * I/O that was queued before the error, and is mapped after it, would move what
+ * the reset has left in the memory. So p2pdma_map.c refuses until such I/O has
+ * ended, and only then the provider serves again.
+ */
+static void open_after_error(struct pci_p2pdma *p2pdma)
+{
+	clear_bit(P2PDMA_RECOVERING, &p2pdma->closed);
+	if (!test_bit(P2PDMA_IN_ERROR, &p2pdma->closed))
+		return;
+	/* Allocators that missed ->closed are done. */
+	synchronize_rcu();
+	if (!no_io(p2pdma)) {
+		set_bit(P2PDMA_AFTER_ERROR, &p2pdma->closed);
+		start_watch(p2pdma);
+	}
+	open_provider(p2pdma, P2PDMA_IN_ERROR);
 }
 
 /*
@@ -274,41 +332,216 @@ void pci_p2pmem_drain(struct pci_dev *pdev)
 }
 EXPORT_SYMBOL_GPL(pci_p2pmem_drain);
 
+/*
+ * Memory for one I/O of a kernel caller, from before it is allocated. Counted
+ * under RCU, with ->closed looked at before, as what is allocated is: so a grace
+ * period after that was set, no more is counted. The count keeps the provider.
+ */
+int p2pdma_begin_io(struct pci_dev *pdev)
+{
+	struct pci_p2pdma *p2pdma;
+	int error = -ENODEV;
+
+	rcu_read_lock();
+	p2pdma = rcu_dereference(pdev->p2pdma);
+	if (p2pdma && !READ_ONCE(p2pdma->closed)) {
+		atomic_long_inc(&p2pdma->nr_sgls);
+		error = 0;
+	}
+	rcu_read_unlock();
+	return error;
+}
+
+void p2pdma_end_io(struct pci_dev *pdev)
+{
+	struct pci_p2pdma *p2pdma;
+
+	rcu_read_lock();
+	p2pdma = rcu_dereference(pdev->p2pdma);
+	if (p2pdma) {
+		atomic_long_dec(&p2pdma->nr_sgls);
+		if (unlikely(READ_ONCE(p2pdma->closed)))
+			wake_up_all(&p2pdma->waiters);
+	}
+	rcu_read_unlock();
+}
+
 /* Called by the PCI core, see pci.h */
 
-/* False if there is no provider, or it was closed for this reason already */
-static bool quiesce(struct pci_dev *pdev, enum p2pdma_closed why)
+static void quiesce(struct pci_p2pdma *p2pdma, enum p2pdma_closed why)
 {
-	struct pci_p2pdma *p2pdma = provider_of(pdev);
-
-	if (!p2pdma || !close_provider(p2pdma, why))
-		return false;
-	wait_until(p2pdma, no_user_page, MAX_SCHEDULE_TIMEOUT);
-	return true;
+	close_provider(p2pdma, why);
+	wait_until(p2pdma, no_io_or_lost, MAX_SCHEDULE_TIMEOUT);
 }
 
 /* Before the driver's remove function */
 void p2pdma_unbind(struct pci_dev *pdev)
 {
-	quiesce(pdev, P2PDMA_RETIRED);
+	struct pci_p2pdma *p2pdma = provider_of(pdev);
+
+	if (p2pdma)
+		quiesce(p2pdma, P2PDMA_RETIRED);
 }
 
-/* False if there is nothing to be done after the reset, or a caller does it */
-bool p2pdma_reset_prepare(struct pci_dev *pdev)
-{
-	return quiesce(pdev, P2PDMA_IN_RESET);
-}
-
-void p2pdma_reset_done(struct pci_dev *pdev)
+static void prepare_reset_of(struct pci_dev *pdev)
 {
 	struct pci_p2pdma *p2pdma = provider_of(pdev);
 
 	if (!p2pdma)
 		return;
+	/* A reset within another one finds it quiesced, and the device off. */
+	if (!p2pdma->nr_resets++)
+		quiesce(p2pdma, P2PDMA_IN_RESET);
+}
+
+static void end_reset_of(struct pci_dev *pdev)
+{
+	struct pci_p2pdma *p2pdma = provider_of(pdev);
+
+	/* One that was added meanwhile wasn't closed. */
+	if (!p2pdma || !p2pdma->nr_resets || --p2pdma->nr_resets)
+		return;
 	open_provider(p2pdma, P2PDMA_IN_RESET);
-	/* Also what recovery has given up may work again now. */
-	if (!pci_channel_offline(pdev))
-		open_provider(p2pdma, P2PDMA_IN_ERROR);
+	/*
+	 * What recovery has given up may work again now. Recovery that goes on
+	 * comes to its own end.
+	 */
+	if (!test_bit(P2PDMA_IN_ERROR, &p2pdma->closed) ||
+	    test_bit(P2PDMA_RECOVERING, &p2pdma->closed) ||
+	    !pci_device_is_present(pdev))
+		return;
+	pci_dev_set_io_state(pdev, pci_channel_io_normal);
+	open_after_error(p2pdma);
+}
+
+/* A reset of @dev disconnects what is below it, or turns its VFs off. */
+static bool is_reset_with(struct pci_dev *pdev, struct pci_dev *dev)
+{
+	struct pci_dev *up;
+
+	do {
+		up = pci_physfn(pdev);
+		pdev = up != pdev ? up : pci_upstream_bridge(pdev);
+	} while (pdev && pdev != dev);
+	return pdev;
+}
+
+/* A VF of @dev on a bus that no bridge leads to */
+static bool is_virtual_of(struct pci_dev *pdev, struct pci_dev *dev)
+{
+	return pdev != dev && pci_physfn(pdev) == dev && pdev->bus != dev->bus;
+}
+
+typedef bool (*p2pdma_match_t)(struct pci_dev *pdev, struct pci_dev *dev);
+
+/* With a reference. A provider that is added meanwhile has a higher @serial. */
+static struct pci_dev *next_match(p2pdma_match_t match, struct pci_dev *dev,
+				  u64 *serial)
+{
+	struct pci_dev *pdev = NULL;
+	struct pci_p2pdma *p2pdma;
+
+	rcu_read_lock();
+	list_for_each_entry_rcu(p2pdma, &p2pdma_providers, node) {
+		if (p2pdma->serial <= *serial || !match(p2pdma->pdev, dev))
+			continue;
+		*serial = p2pdma->serial;
+		pdev = pci_dev_get(p2pdma->pdev);
+		break;
+	}
+	rcu_read_unlock();
+	return pdev;
+}
+
+/*
+ * Each with its device_lock, one at a time. The caller has that of @dev, which
+ * is above: the order of pci_bus_lock(), and a PF's before a VF's is that of
+ * pci_disable_sriov().
+ */
+static void call_matching(p2pdma_match_t match, struct pci_dev *dev,
+			  void (*call)(struct pci_dev *pdev))
+{
+	struct pci_dev *pdev;
+	u64 serial = 0;
+
+	if (!dev->subordinate && !dev->is_physfn)
+		return;
+	while ((pdev = next_match(match, dev, &serial))) {
+		device_lock(&pdev->dev);
+		call(pdev);
+		device_unlock(&pdev->dev);
+		pci_dev_put(pdev);
+	}
+}
+
+/* A reset of @pdev, which the caller has locked, and of what it takes along */
+void p2pdma_reset_prepare(struct pci_dev *pdev)
+{
+	prepare_reset_of(pdev);
+	call_matching(is_reset_with, pdev, prepare_reset_of);
+}
+
+void p2pdma_reset_done(struct pci_dev *pdev)
+{
+	call_matching(is_reset_with, pdev, end_reset_of);
+	end_reset_of(pdev);
+}
+
+/* For each device of a tree that is reset; all but virtual buses are locked. */
+void p2pdma_tree_reset_prepare(struct pci_dev *pdev)
+{
+	prepare_reset_of(pdev);
+	call_matching(is_virtual_of, pdev, prepare_reset_of);
+}
+
+void p2pdma_tree_reset_done(struct pci_dev *pdev)
+{
+	call_matching(is_virtual_of, pdev, end_reset_of);
+	end_reset_of(pdev);
+}
+
+/* Takes no lock: a waiter may have all that recovery or removal will want. */
+void p2pdma_disconnected(struct pci_dev *pdev)
+{
+	struct pci_p2pdma *p2pdma;
+
+	rcu_read_lock();
+	p2pdma = rcu_dereference(pdev->p2pdma);
+	if (p2pdma)
+		wake_up_all(&p2pdma->waiters);
+	rcu_read_unlock();
+}
+
+/*
+ * For pci_walk_bus(), before recovery takes the first device_lock. A reset may
+ * wait, with the locks of the provider and of a port above, for I/O of a device
+ * which recovery tells of the error before it wants these locks.
+ */
+int p2pdma_error_begins(struct pci_dev *pdev, void *unused)
+{
+	struct pci_p2pdma *p2pdma;
+
+	rcu_read_lock();
+	p2pdma = rcu_dereference(pdev->p2pdma);
+	if (p2pdma) {
+		set_bit(P2PDMA_RECOVERING, &p2pdma->closed);
+		wake_up_all(&p2pdma->waiters);
+	}
+	rcu_read_unlock();
+	return 0;
+}
+
+/* Recovery has failed. */
+int p2pdma_error_stays(struct pci_dev *pdev, void *unused)
+{
+	struct pci_p2pdma *p2pdma;
+
+	rcu_read_lock();
+	p2pdma = rcu_dereference(pdev->p2pdma);
+	if (p2pdma)
+		clear_bit(P2PDMA_RECOVERING, &p2pdma->closed);
+	rcu_read_unlock();
+	return 0;
 }
 
 void p2pdma_error_detected(struct pci_dev *pdev)
@@ -319,12 +552,17 @@ void p2pdma_error_detected(struct pci_dev *pdev)
 		close_provider(p2pdma, P2PDMA_IN_ERROR);
 }
 
-void p2pdma_error_resume(struct pci_dev *pdev)
+/* Recovery is over, and was one that has closed the provider. */
+int p2pdma_error_resume(struct pci_dev *pdev, void *unused)
 {
-	struct pci_p2pdma *p2pdma = provider_of(pdev);
+	struct pci_p2pdma *p2pdma;
 
+	device_lock(&pdev->dev);
+	p2pdma = provider_of(pdev);
 	if (p2pdma)
-		open_provider(p2pdma, P2PDMA_IN_ERROR);
+		open_after_error(p2pdma);
+	device_unlock(&pdev->dev);
+	return 0;
 }
 
 /* Suspension of the machine: a provider sleeps, or is awake. */
@@ -376,8 +614,9 @@ static bool put_to_sleep(struct pci_dev *pdev, unsigned long end)
 	p2pdma = provider_of(pdev);
 	if (p2pdma) {
 		close_provider(p2pdma, P2PDMA_ASLEEP);
-		done = wait_until(p2pdma, no_user_page,
-				  max_t(long, end - jiffies, 1));
+		wait_until(p2pdma, no_io_or_lost,
+			   max_t(long, end - jiffies, 1));
+		done = no_io(p2pdma);
 	}
 	device_unlock(&pdev->dev);
 	return done;

@@ -151,10 +151,8 @@ TEST_F(copy, mixed_iovec)
 	}
 	ASSERT_EQ(3 * PART, n);
 	EXPECT_EQ(PART, p2pmem_match(self->peer, PART, 5, 0));
-	EXPECT_EQ(PART, p2pmem_match(self->host, PART, 5,
-					  PART / 8));
-	EXPECT_EQ(PART, p2pmem_match(self->peer + PART, PART, 5,
-					  2 * PART / 8));
+	EXPECT_EQ(PART, p2pmem_match(self->host, PART, 5, PART / 8));
+	EXPECT_EQ(PART, p2pmem_match(self->peer + PART, PART, 5, 2 * PART / 8));
 }
 
 /* Without O_DIRECT the host copies, and always may. */

@@ -476,7 +476,7 @@ memory_fails()
 	for level in 1 10; do
 		start_mapped_leg $level
 		meanwhile="decode 0"
-		result "raid$level: a leg refuses memory that has failed meanwhile: the write is done" \
+		result "raid$level: memory has failed when a leg refuses it: the write is done" \
 			change_leg p2pmem_cp copy "$P2PMEM_SOURCE" /dev/md0 2 "$P2PMEM_PROVIDER"
 		meanwhile=true
 		decode 2

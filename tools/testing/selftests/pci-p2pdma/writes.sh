@@ -47,7 +47,7 @@ list_is_refused()
 plan 13
 before=$(available)
 result "what is allowed is said" \
-	logged "p2pdma_allow_host: host bridge [0-9a-f:]* is taken to route writes from peer to peer"
+	logged "p2pdma_allow_host: host bridge .* is taken to route writes from peer to peer"
 result "lsp2pdma: writes only" says "$provider" "$source" \
 	"verdict  through-host-writes-only, 4 hops: root complex routes writes only"
 result "and in the matrix" eval 'lsp2pdma | grep -q " $source .* W4"'

@@ -176,7 +176,8 @@ void print_assumed(const struct machine *m)
 	if (*before == ',')
 		printf(" (see --assume)\n");
 	if (m->fact[FACT_ZEN].source == FACT_ASSUMED && is_of_amd(m))
-		printf("(AMD's host bridges: --assume zen=yes, if the processor is of family 17h on)\n");
+		printf("(AMD's host bridges: --assume zen=yes, if %s)\n",
+		       "the processor is of family 17h on");
 	if (is_external_assumed(m))
 		printf("assumed: no port leads out of the machine (see --external)\n");
 	if (m->text)

@@ -231,7 +231,8 @@ static void set_read(struct machine *m, int fact, bool value)
 
 /*
  * AMD processors route from family 0x17 on, but in a virtual machine that says
- * nothing. With "sme" among its flags memory may be encrypted: the parameter decides, or the kernel's configuration.
+ * nothing. With "sme" among its flags memory may be encrypted: the parameter
+ * decides, or the kernel's configuration.
  */
 static void read_processor(struct machine *m)
 {

@@ -1,14 +1,13 @@
 #!/bin/bash
 # SPDX-License-Identifier: GPL-2.0
 # Build a kernel of the prepared tree.
-# usage: build.sh plain|debug|kcsan|off|64k|plain-broken|debug-broken|lint|bench|untouched|coverage|users
+# usage: build.sh plain|debug|kcsan|off|64k|plain-broken|debug-broken|lint|untouched|coverage|users
 #   off: like plain, with CONFIG_PCI_P2PDMA=n
 #   64k: like plain, with larger pages, where the architecture has them
 #   plain-broken, debug-broken: with the defects of breaks.patch, for
 #        p2pdma.break= to choose from
 #   lint: like plain; our objects only, with W=1 and sparse
-#   bench: like plain, compiled for speed
-#   untouched: the base as it is, for comparison with bench
+#   untouched: the base as it is, for comparison
 #   coverage: like plain, with gcov for our files
 #   users: not a kernel, but the files that we change in drivers which aren't
 #          in the others
@@ -24,8 +23,7 @@ plain | plain-broken | lint) fragments=("$configs"/{plain,net,life}.config) ;;
 debug | debug-broken) fragments=("$configs"/{plain,life,debug}.config) ;;
 kcsan) fragments=("$configs"/{plain,kcsan}.config) ;;
 off) fragments=("$configs"/{plain,net,life,off}.config) ;;
-bench) fragments=("$configs"/{plain,net,life,bench}.config) ;;
-untouched) fragments=("$configs"/{plain,net,life,bench,untouched}.config) ;;
+untouched) fragments=("$configs"/{plain,net,life,untouched}.config) ;;
 coverage) fragments=("$configs"/{plain,coverage}.config) ;;
 users) fragments=("$configs"/{plain,users}.config) ;;
 64k)

@@ -59,7 +59,7 @@ def rows(path):
 def print_times(logs):
     """Times are the weather's: no aim, but the ratio to look at."""
     base = rows(logs / "contend-untouched.report")
-    ours = rows(logs / "contend-bench.report")
+    ours = rows(logs / "contend-plain.report")
     print()
     print(f"{'not counted, but timed':44} {'base':>9} {'ours':>9}")
     for what, count in ours.items():
@@ -70,8 +70,8 @@ def main():
     logs = Path(sys.argv[1])
     base = {**rows(logs / "bench-untouched.report"),
             **rows(logs / "cost-untouched.report")}
-    ours = {**rows(logs / "bench-bench.report"),
-            **rows(logs / "cost-bench.report")}
+    ours = {**rows(logs / "bench-plain.report"),
+            **rows(logs / "cost-plain.report")}
     missed = [what for what in [*base, *AIMS] if what not in ours]
 
     print(f"{'instructions':44} {'base':>9} {'ours':>9} {'ratio':>7} {'aim':>8}")

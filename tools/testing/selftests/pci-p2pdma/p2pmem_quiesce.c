@@ -172,19 +172,30 @@ static void *read_slowly(void *data)
 	return NULL;
 }
 
-/* Begins a read, and returns when it is in flight. */
+/*
+ * Begins a read, and returns when it is in flight. On a busy machine it may have
+ * ended before that is looked at: then another one is begun.
+ */
 static bool start_reader(struct reader *r, const char *bdf, const char *drive,
 			 size_t size)
 {
-	*r = (struct reader){ .drive = drive, .size = size };
-	r->addr = p2pmem_map(bdf, size);
-	if (r->addr == MAP_FAILED ||
-	    pthread_create(&r->thread, NULL, read_slowly, r))
-		return false;
-	while (!r->reading)
-		usleep(100);
-	usleep(20000);
-	return !r->done;
+	int i;
+
+	for (i = 0; i < 10; i++) {
+		*r = (struct reader){ .drive = drive, .size = size };
+		r->addr = p2pmem_map(bdf, size);
+		if (r->addr == MAP_FAILED ||
+		    pthread_create(&r->thread, NULL, read_slowly, r))
+			return false;
+		while (!r->reading)
+			usleep(100);
+		usleep(20000);
+		if (!r->done)
+			return true;
+		pthread_join(r->thread, NULL);
+		munmap(r->addr, size);
+	}
+	return false;
 }
 
 /* Is it in the BAR? Where a mapping of this size has its pages is aligned. */

@@ -62,8 +62,17 @@ static bool disk_can_p2pdma(struct gendisk *disk, void *data)
 
 	if (!blk_queue_pci_p2pdma(disk->queue))
 		return false;
-	if (disk->fops->p2pdma_members)
+	if (disk->fops->p2pdma_members) {
+		struct blk_p2pdma_question quiet = *q;
+
+		/* What one path refuses isn't logged if another one takes it. */
+		quiet.verbose = false;
+		if (q->verbose && disk->fops->p2pdma_members(disk,
+							     disk_can_p2pdma,
+							     &quiet))
+			return true;
 		return disk->fops->p2pdma_members(disk, disk_can_p2pdma, q);
+	}
 	if (q->bio)
 		return device_can_p2pdma_bio(disk_to_dev(disk), q);
 	return pci_p2pdma_can_map(disk_to_dev(disk), q->page, q->dir,

@@ -23,6 +23,8 @@
  * their pagemap held, which keeps the range and its provider. i_mmap_rwsem of I/O
  * memory is taken within.
  *
+ * p2pdma_recovery_lock is a leaf, that recovery from errors takes.
+ *
  * withheld_lock is taken in mmap() and when a provider is closed, and nothing
  * within it but the locks of the pool. Those are recent->lock and within it
  * buddy->lock, with interrupts off, for as long as one request takes; a request
@@ -39,9 +41,11 @@
  *   p2pdma_providers	RCU list. An entry is added once and removed once.
  *   ->published	READ_ONCE/WRITE_ONCE; a stale read is harmless.
  *   ->closed		atomic bit operations, by the holder of device_lock;
- *			P2PDMA_RECOVERING by recovery, without, and
- *			P2PDMA_AFTER_ERROR is cleared by ->watch. An allocator
- *			may miss it for a grace period, a freer not after one.
+ *			P2PDMA_RECOVERING by recovery, without it, and
+ *			P2PDMA_AFTER_ERROR and P2PDMA_AFTER_RESET are cleared by
+ *			->watch. An allocator may miss it for a grace period, a
+ *			freer not after one.
+ *   ->nr_sgls		atomic
  *   ->pool		genalloc is lockless. Its chunks are an RCU list. One is
  *			taken out when nothing of it is allocated, and freed a
  *			grace period later.
@@ -79,7 +83,8 @@ struct gen_pool;
 enum p2pdma_closed {
 	P2PDMA_RETIRED,		/* its driver is being unbound */
 	P2PDMA_IN_RESET,
-	P2PDMA_RECOVERING,	/* recovery goes on; nobody has been told yet */
+	P2PDMA_AFTER_RESET,	/* the device doesn't answer yet */
+	P2PDMA_RECOVERING,	/* recovery goes on: ->nr_recoveries */
 	P2PDMA_IN_ERROR,
 	P2PDMA_AFTER_ERROR,	/* pages of before it are still in use */
 	P2PDMA_ASLEEP,
@@ -94,7 +99,9 @@ enum p2pdma_closed {
  * @pool: all ranges; "phys" in genalloc's words is the bus address here
  * @closed: nothing more is allocated, for these reasons
  * @times_closed: how often one of them was set
- * @nr_resets: that go on, of it or of a device that takes it along
+ * @nr_resets: that go on, of it or of a device that takes it along; under
+ *	device_lock
+ * @nr_recoveries: that go on, of ports above it; under a spinlock of its own
  * @serial: ascending in p2pdma_providers
  * @leaving: the range that is being removed
  * @window: which one p2pdma_mmap.c maps its memory in
@@ -104,7 +111,8 @@ enum p2pdma_closed {
  * @withheld: allocated, since zeros may be on their way; in ->private the next
  * @waiters: woken when something is freed while it is closed
  * @watch: looks at it now and then while it is closed
- * @pause: until the next look, in jiffies
+ * @pause: between two messages, in jiffies
+ * @report_at: when the next one is due
  * @holders: struct pci_p2pmem_holder; told when it is closed
  * @last_bus_addr: highest bus address of its ranges
  * @last_phys_addr: highest CPU physical address of its ranges
@@ -117,6 +125,7 @@ struct pci_p2pdma {
 	unsigned long closed;
 	unsigned int times_closed;
 	unsigned int nr_resets;
+	unsigned int nr_recoveries;
 	u64 serial;
 	struct p2pdma_range *leaving;
 	int window;
@@ -127,6 +136,7 @@ struct pci_p2pdma {
 	wait_queue_head_t waiters;
 	struct delayed_work watch;
 	unsigned long pause;
+	unsigned long report_at;
 	struct list_head holders;
 	u64 last_bus_addr;
 	u64 last_phys_addr;

@@ -332,8 +332,8 @@ u64 p2pdma_pool_first_used(struct pci_p2pdma *p2pdma)
 }
 
 /*
- * In bytes, without poisoned pages; of a provider that can't go away. As long as
- * somebody has a poisoned page, it is left out twice.
+ * In bytes, without poisoned pages; of a provider that can't go away. A poisoned
+ * page that is allocated is left out twice.
  */
 size_t p2pdma_pool_available(struct pci_p2pdma *p2pdma)
 {
@@ -352,7 +352,7 @@ size_t p2pdma_pool_available(struct pci_p2pdma *p2pdma)
 	return available;
 }
 
-/* In pages; likewise */
+/* In pages; of a provider that can't go away */
 unsigned long p2pdma_pool_largest(struct pci_p2pdma *p2pdma)
 {
 	struct gen_pool_chunk *chunk;

@@ -26,9 +26,10 @@
  * only the driver's remove function ends. Nothing can be protected any more; devres
  * still waits for the pages.
  *
- * Locks: all but the drain and the suspension are entered with device_lock held
- * by the core, which keeps the provider. Recovery holds pci_bus_sem, too, and
- * so what is done in it takes no other lock of the PCI core: p2pdma_holders,
+ * Locks: unbind, resets and errors are entered with device_lock held by the core,
+ * which keeps the provider. What is entered without it, the beginning and end of
+ * recovery and of I/O, finds the provider by RCU. Recovery holds pci_bus_sem, too,
+ * and so what is done in it takes no other lock of the PCI core: p2pdma_holders,
  * and the locks of page tables. A wait holds device_lock, for as long as the I/O
  * or the memory waited for lasts. That I/O must not need the device_lock of its
  * provider to end. It may once an error is reported for a port above both:
@@ -62,7 +63,7 @@
 #include "pci.h"
 #include "p2pdma.h"
 
-/* Between two looks at a closed provider; what is longer is worth a message. */
+/* Between two messages of a closed provider; the first ones are left out. */
 #define FIRST_PAUSE	(HZ / 50)
 #define LONG_PAUSE	(5 * HZ / 2)
 #define LONGEST_PAUSE	(600 * HZ)
@@ -108,16 +109,22 @@ static void watch_closed(struct work_struct *work)
 
 	if (no_io(p2pdma))
 		clear_bit(P2PDMA_AFTER_ERROR, &p2pdma->closed);
+	if (p2pdma_is_decoding(p2pdma->pdev))
+		clear_bit(P2PDMA_AFTER_RESET, &p2pdma->closed);
 	if (!READ_ONCE(p2pdma->closed))
 		return;
 	p2pdma_mmap_close(p2pdma);
-	if (p2pdma->pause >= LONG_PAUSE)
-		report_users(p2pdma);
 	/* A channel may be lost without a call of p2pdma_disconnected(). */
 	if (p2pdma_is_lost(p2pdma))
 		wake_up_all(&p2pdma->waiters);
-	p2pdma->pause = min(2 * p2pdma->pause, LONGEST_PAUSE);
-	queue_delayed_work(system_unbound_wq, &p2pdma->watch, p2pdma->pause);
+	if (time_after_eq(jiffies, p2pdma->report_at)) {
+		if (p2pdma->pause >= LONG_PAUSE)
+			report_users(p2pdma);
+		p2pdma->pause = min(2 * p2pdma->pause, LONGEST_PAUSE);
+		p2pdma->report_at = jiffies + p2pdma->pause;
+	}
+	queue_delayed_work(system_unbound_wq, &p2pdma->watch,
+			   min(p2pdma->pause, HZ));
 }
 
 static void tell_holders(struct pci_p2pdma *p2pdma)
@@ -209,6 +216,7 @@ static void start_watch(struct pci_p2pdma *p2pdma)
 {
 	cancel_delayed_work_sync(&p2pdma->watch);
 	p2pdma->pause = FIRST_PAUSE;
+	p2pdma->report_at = jiffies + p2pdma->pause;
 	queue_delayed_work(system_unbound_wq, &p2pdma->watch, p2pdma->pause);
 }
 
@@ -249,7 +257,6 @@ static bool no_io_or_lost(struct pci_p2pdma *p2pdma)
  */
 static void open_after_error(struct pci_p2pdma *p2pdma)
 {
-	clear_bit(P2PDMA_RECOVERING, &p2pdma->closed);
 	if (!test_bit(P2PDMA_IN_ERROR, &p2pdma->closed))
 		return;
 	/* Allocators that missed ->closed are done. */
@@ -359,7 +366,8 @@ void p2pdma_end_io(struct pci_dev *pdev)
 	rcu_read_lock();
 	p2pdma = rcu_dereference(pdev->p2pdma);
 	if (p2pdma) {
-		atomic_long_dec(&p2pdma->nr_sgls);
+		/* One that is freed against the wrong device warns, and is lost. */
+		atomic_long_dec_if_positive(&p2pdma->nr_sgls);
 		if (unlikely(READ_ONCE(p2pdma->closed)))
 			wake_up_all(&p2pdma->waiters);
 	}
@@ -394,6 +402,29 @@ static void prepare_reset_of(struct pci_dev *pdev)
 		quiesce(p2pdma, P2PDMA_IN_RESET);
 }
 
+/*
+ * A reset that failed, or one whose device had lost its BARs before, doesn't mend
+ * an error. BARs of virtual functions are in their physical function.
+ */
+static bool has_its_bars(struct pci_dev *pdev)
+{
+	u32 bar;
+	int i;
+
+	if (!p2pdma_is_decoding(pdev))
+		return false;
+	for (i = 0; i < PCI_STD_NUM_BARS && !pdev->is_virtfn; i++) {
+		if (!(pci_resource_flags(pdev, i) & IORESOURCE_MEM) ||
+		    !pci_resource_len(pdev, i))
+			continue;
+		pci_read_config_dword(pdev, PCI_BASE_ADDRESS_0 + 4 * i, &bar);
+		if ((bar & (u32)PCI_BASE_ADDRESS_MEM_MASK) !=
+		    lower_32_bits(pci_bus_address(pdev, i)))
+			return false;
+	}
+	return true;
+}
+
 static void end_reset_of(struct pci_dev *pdev)
 {
 	struct pci_p2pdma *p2pdma = provider_of(pdev);
@@ -401,6 +432,14 @@ static void end_reset_of(struct pci_dev *pdev)
 	/* One that was added meanwhile wasn't closed. */
 	if (!p2pdma || !p2pdma->nr_resets || --p2pdma->nr_resets)
 		return;
+	/*
+	 * Some callers restore config space only after this, and a driver may
+	 * have to turn its device on: until then it stays closed.
+	 */
+	if (p2pdma_is_decoding(pdev))
+		clear_bit(P2PDMA_AFTER_RESET, &p2pdma->closed);
+	else
+		set_bit(P2PDMA_AFTER_RESET, &p2pdma->closed);
 	open_provider(p2pdma, P2PDMA_IN_RESET);
 	/*
 	 * What recovery has given up may work again now. Recovery that goes on
@@ -408,7 +447,7 @@ static void end_reset_of(struct pci_dev *pdev)
 	 */
 	if (!test_bit(P2PDMA_IN_ERROR, &p2pdma->closed) ||
 	    test_bit(P2PDMA_RECOVERING, &p2pdma->closed) ||
-	    !pci_device_is_present(pdev))
+	    !has_its_bars(pdev))
 		return;
 	pci_dev_set_io_state(pdev, pci_channel_io_normal);
 	open_after_error(p2pdma);
@@ -512,35 +551,48 @@ void p2pdma_disconnected(struct pci_dev *pdev)
 	rcu_read_unlock();
 }
 
-/*
- * For pci_walk_bus(), before recovery takes the first device_lock. A reset may
- * wait, with the locks of the provider and of a port above, for I/O of a device
- * which recovery tells of the error before it wants these locks.
- */
-int p2pdma_error_begins(struct pci_dev *pdev, void *unused)
+static DEFINE_SPINLOCK(p2pdma_recovery_lock);
+
+/* For a provider, and VFs of it on buses that pci_walk_bus() doesn't reach */
+static void count_recovery(struct pci_dev *pdev, bool begins)
 {
 	struct pci_p2pdma *p2pdma;
 
 	rcu_read_lock();
-	p2pdma = rcu_dereference(pdev->p2pdma);
-	if (p2pdma) {
-		set_bit(P2PDMA_RECOVERING, &p2pdma->closed);
+	spin_lock(&p2pdma_recovery_lock);
+	list_for_each_entry_rcu(p2pdma, &p2pdma_providers, node) {
+		if (p2pdma->pdev != pdev && !is_virtual_of(p2pdma->pdev, pdev))
+			continue;
+		if (begins)
+			p2pdma->nr_recoveries++;
+		else if (p2pdma->nr_recoveries)	/* else it was added meanwhile */
+			p2pdma->nr_recoveries--;
+		if (p2pdma->nr_recoveries)
+			set_bit(P2PDMA_RECOVERING, &p2pdma->closed);
+		else
+			clear_bit(P2PDMA_RECOVERING, &p2pdma->closed);
 		wake_up_all(&p2pdma->waiters);
 	}
+	spin_unlock(&p2pdma_recovery_lock);
 	rcu_read_unlock();
+}
+
+/*
+ * For pci_walk_bus(), before recovery takes the first device_lock. A reset may
+ * wait, with the locks of the provider and of a port above, for I/O of a device
+ * which recovery tells of the error before it wants these locks. Recoveries of
+ * ports above each other may go on at once.
+ */
+int p2pdma_error_begins(struct pci_dev *pdev, void *unused)
+{
+	count_recovery(pdev, true);
 	return 0;
 }
 
 /* Recovery has failed. */
 int p2pdma_error_stays(struct pci_dev *pdev, void *unused)
 {
-	struct pci_p2pdma *p2pdma;
-
-	rcu_read_lock();
-	p2pdma = rcu_dereference(pdev->p2pdma);
-	if (p2pdma)
-		clear_bit(P2PDMA_RECOVERING, &p2pdma->closed);
-	rcu_read_unlock();
+	count_recovery(pdev, false);
 	return 0;
 }
 
@@ -548,8 +600,8 @@ void p2pdma_error_detected(struct pci_dev *pdev)
 {
 	struct pci_p2pdma *p2pdma = provider_of(pdev);
 
-	if (p2pdma)
-		close_provider(p2pdma, P2PDMA_IN_ERROR);
+	if (p2pdma && !close_provider(p2pdma, P2PDMA_IN_ERROR))
+		WRITE_ONCE(p2pdma->times_closed, p2pdma->times_closed + 1);
 }
 
 /* Recovery is over, and was one that has closed the provider. */
@@ -558,8 +610,9 @@ int p2pdma_error_resume(struct pci_dev *pdev, void *unused)
 	struct pci_p2pdma *p2pdma;
 
 	device_lock(&pdev->dev);
+	count_recovery(pdev, false);
 	p2pdma = provider_of(pdev);
-	if (p2pdma)
+	if (p2pdma && !test_bit(P2PDMA_RECOVERING, &p2pdma->closed))
 		open_after_error(p2pdma);
 	device_unlock(&pdev->dev);
 	return 0;
@@ -666,13 +719,17 @@ static int __init p2pdma_quiesce_init(void)
 }
 postcore_initcall_sync(p2pdma_quiesce_init);
 
-/* Whether it answers, for what is read from or written to its memory */
+/*
+ * Whether it answers, for what is read from or written to its memory. VFs have no
+ * bit for that of their own.
+ */
 bool p2pdma_is_decoding(struct pci_dev *pdev)
 {
 	u16 command;
 
 	return !pci_read_config_word(pdev, PCI_COMMAND, &command) &&
-	       !PCI_POSSIBLE_ERROR(command) && command & PCI_COMMAND_MEMORY;
+	       !PCI_POSSIBLE_ERROR(command) &&
+	       (pdev->no_command_memory || command & PCI_COMMAND_MEMORY);
 }
 
 /**

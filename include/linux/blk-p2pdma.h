@@ -66,7 +66,7 @@ static inline bool bio_p2pdma_is_intact(struct bio *bio)
  * @bio: a bio that has ended
  *
  * For drivers that count errors of a member: this is none. Drives also end bios
- * with this status that are beyond their end.
+ * with this status that are beyond their end, and some that they can't do now.
  *
  * Context: Any context.
  * Return: true if @bio has peer-to-peer memory, and ended as if it weren't reached.

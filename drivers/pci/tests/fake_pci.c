@@ -654,10 +654,16 @@ void fake_pci_set_tags(struct fake_pci *fake, int node, bool requester)
 				   requester ? TAG10_REQUESTER : 0);
 }
 
+/* Memory that is decoded */
 void fake_pci_set_bar(struct pci_dev *pdev, int bar, u64 offset, u64 size)
 {
+	struct fake_pci_function *fn = fake_pci_find(pdev->bus, pdev->devfn);
+
 	fake_pci_set_resource(&pdev->resource[bar], IORESOURCE_MEM,
 			      FAKE_PCI_MEM_BASE + offset, size);
+	fake_pci_put16(fn->cfg, PCI_COMMAND, PCI_COMMAND_MEMORY);
+	fake_pci_put32(fn->cfg, PCI_BASE_ADDRESS_0 + 4 * bar,
+		       lower_32_bits(pci_bus_address(pdev, bar)));
 }
 
 /* A BAR that isn't memory, or has no address */

@@ -70,7 +70,8 @@ static struct advice advise_plan(const struct machine *m,
 				 const struct answer *a)
 {
 	return (struct advice){
-		.condition = format_text("not one boot parameter alone; what may:\nlsp2pdma plan %s %s",
+		.condition = format_text("not one boot parameter alone; %s:\n%s %s %s",
+					 "what may", "lsp2pdma plan",
 					 address_of(m, a->provider),
 					 address_of(m, a->client)),
 	};

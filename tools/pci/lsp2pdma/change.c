@@ -193,6 +193,8 @@ static void change_tags(struct function *f, const char *value)
 	unsigned int pos = find_control2(f);
 	bool on = parse_choice(value, "on", "off");
 
+	if (f->physfn != NONE)
+		not_possible(f, "10-bit tags of virtual functions are never on");
 	if (!pos)
 		not_possible(f, is_readable(f) ?
 				"it has no Device Control 2 register" :
@@ -269,12 +271,11 @@ static const struct property {
 	{ "decode", change_decode },
 };
 
-/* Virtual functions have Device Control of their physical function. */
+/* Virtual functions have the payload size of their physical function. */
 static struct function *owner(struct machine *m, int i,
 			      const struct property *property)
 {
-	if ((property->change == change_payload ||
-	     property->change == change_tags) && m->fn[i].physfn != NONE)
+	if (property->change == change_payload && m->fn[i].physfn != NONE)
 		i = m->fn[i].physfn;
 	return &m->fn[i];
 }

@@ -206,6 +206,13 @@ static const struct vm_operations_struct allocate_vm_ops = {
 	.page_mkwrite = allocate_page_mkwrite,
 };
 
+/* Since @times_closed was read, and it was open; it may be open again. */
+static bool was_closed(struct pci_p2pdma *p2pdma, unsigned int times_closed)
+{
+	return READ_ONCE(p2pdma->closed) ||
+	       READ_ONCE(p2pdma->times_closed) != times_closed;
+}
+
 static int allocate_mmap(struct file *file, struct kobject *kobj,
 			 struct bin_attribute *attr, struct vm_area_struct *vma)
 {
@@ -226,12 +233,15 @@ static int allocate_mmap(struct file *file, struct kobject *kobj,
 	if (!p2pdma)
 		return -ENODEV;
 	times_closed = READ_ONCE(p2pdma->times_closed);
+	error = may_go_on(p2pdma);
+	if (error)
+		return error;
 	if (!p2pdma_is_decoding(pdev))
 		return -EIO;
 	release_withheld(p2pdma, true);
 	pages = p2pdma_pool_alloc_pages(p2pdma, vma_pages(vma));
 	if (!pages)
-		return READ_ONCE(p2pdma->closed) ?
+		return was_closed(p2pdma, times_closed) ?
 		       p2pdma_closed_error(p2pdma) : -ENOMEM;
 	/*
 	 * mremap() must not grow what one mmap() has allocated, and a core
@@ -246,8 +256,7 @@ static int allocate_mmap(struct file *file, struct kobject *kobj,
 		give_back(p2pdma, pages, failed);
 	else
 		error = map_pages(vma, p2pdma, pages);
-	/* It may have been closed, by an error, and be open again. */
-	if (!error && READ_ONCE(p2pdma->times_closed) != times_closed)
+	if (!error && was_closed(p2pdma, times_closed))
 		error = -EIO;
 	return error;
 }

@@ -98,7 +98,7 @@ enum p2pdma_closed {
  * @pdev: the device; it outlives this structure, which its devres frees
  * @pool: all ranges; "phys" in genalloc's words is the bus address here
  * @closed: nothing more is allocated, for these reasons
- * @times_closed: how often one of them was set
+ * @times_closed: how often it was closed, for the same reason again included
  * @nr_resets: that go on, of it or of a device that takes it along; under
  *	device_lock
  * @nr_recoveries: that go on, of ports above it; under a spinlock of its own

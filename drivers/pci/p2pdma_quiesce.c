@@ -88,14 +88,10 @@ static void report_users(struct pci_p2pdma *p2pdma)
 			 p2pdma_pool_first_used(p2pdma));
 }
 
-static bool no_user_page(struct pci_p2pdma *p2pdma)
-{
-	return !atomic_long_read(&p2pdma->nr_user_pages);
-}
-
 static bool no_io(struct pci_p2pdma *p2pdma)
 {
-	return no_user_page(p2pdma) && !atomic_long_read(&p2pdma->nr_sgls);
+	return !atomic_long_read(&p2pdma->nr_user_pages) &&
+	       !atomic_long_read(&p2pdma->nr_sgls);
 }
 
 /*
@@ -109,7 +105,10 @@ static void watch_closed(struct work_struct *work)
 
 	if (no_io(p2pdma))
 		clear_bit(P2PDMA_AFTER_ERROR, &p2pdma->closed);
-	if (p2pdma_is_decoding(p2pdma->pdev))
+	/* While it is reset its registers must not be read. */
+	if (test_bit(P2PDMA_AFTER_RESET, &p2pdma->closed) &&
+	    !test_bit(P2PDMA_IN_RESET, &p2pdma->closed) &&
+	    p2pdma_is_decoding(p2pdma->pdev))
 		clear_bit(P2PDMA_AFTER_RESET, &p2pdma->closed);
 	if (!READ_ONCE(p2pdma->closed))
 		return;
@@ -220,16 +219,18 @@ static void start_watch(struct pci_p2pdma *p2pdma)
 	queue_delayed_work(system_unbound_wq, &p2pdma->watch, p2pdma->pause);
 }
 
-/* Waits for nothing but locks. False if it was closed for this reason already */
-static bool close_provider(struct pci_p2pdma *p2pdma, enum p2pdma_closed why)
+/* Waits for nothing but locks. */
+static void close_provider(struct pci_p2pdma *p2pdma, enum p2pdma_closed why)
 {
-	if (test_and_set_bit(why, &p2pdma->closed))
-		return false;
+	bool again = test_and_set_bit(why, &p2pdma->closed);
+
+	/* Later: an mmap() that saw it open sees another number in the end. */
 	WRITE_ONCE(p2pdma->times_closed, p2pdma->times_closed + 1);
+	if (again)
+		return;
 	tell_holders(p2pdma);
 	p2pdma_mmap_close(p2pdma);
 	start_watch(p2pdma);
-	return true;
 }
 
 static void open_provider(struct pci_p2pdma *p2pdma, enum p2pdma_closed why)
@@ -600,8 +601,8 @@ void p2pdma_error_detected(struct pci_dev *pdev)
 {
 	struct pci_p2pdma *p2pdma = provider_of(pdev);
 
-	if (p2pdma && !close_provider(p2pdma, P2PDMA_IN_ERROR))
-		WRITE_ONCE(p2pdma->times_closed, p2pdma->times_closed + 1);
+	if (p2pdma)
+		close_provider(p2pdma, P2PDMA_IN_ERROR);
 }
 
 /* Recovery is over, and was one that has closed the provider. */

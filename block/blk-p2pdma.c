@@ -28,31 +28,50 @@
  * @bio: a bio with REQ_P2PDMA
  * @dir: of the DMA
  * @verbose: log why not
+ * @dev: the device that is asked just now
  */
 struct blk_p2pdma_question {
 	const struct page *page;
 	struct bio *bio;
 	enum dma_data_direction dir;
 	bool verbose;
+	struct device *dev;
 };
 
-/* A bio may have memory of the host and of several providers. */
-static bool device_can_p2pdma_bio(struct device *dev,
-				  const struct blk_p2pdma_question *q)
+/*
+ * Whether @test is true of all peer-to-peer memory of a bio: asked of one page of
+ * each pagemap. A bio may have memory of the host and of several providers.
+ */
+static bool bio_all_p2pdma(struct bio *bio,
+			   bool (*test)(const struct page *page,
+					const struct blk_p2pdma_question *q),
+			   const struct blk_p2pdma_question *q)
 {
 	struct dev_pagemap *pgmap = NULL;
 	struct bvec_iter iter;
 	struct bio_vec bv;
 
-	bio_for_each_bvec(bv, q->bio, iter) {
+	bio_for_each_bvec(bv, bio, iter) {
 		if (!is_pci_p2pdma_page(bv.bv_page) ||
 		    bv.bv_page->pgmap == pgmap)
 			continue;
 		pgmap = bv.bv_page->pgmap;
-		if (!pci_p2pdma_can_map(dev, bv.bv_page, q->dir, q->verbose))
+		if (!test(bv.bv_page, q))
 			return false;
 	}
 	return true;
+}
+
+static bool page_can_p2pdma(const struct page *page,
+			    const struct blk_p2pdma_question *q)
+{
+	return pci_p2pdma_can_map(q->dev, page, q->dir, q->verbose);
+}
+
+static bool page_is_intact(const struct page *page,
+			   const struct blk_p2pdma_question *q)
+{
+	return pci_p2pmem_is_intact(page);
 }
 
 /* Recurses as deep as disks are stacked */
@@ -73,10 +92,10 @@ static bool disk_can_p2pdma(struct gendisk *disk, void *data)
 			return true;
 		return disk->fops->p2pdma_members(disk, disk_can_p2pdma, q);
 	}
+	q->dev = disk_to_dev(disk);
 	if (q->bio)
-		return device_can_p2pdma_bio(disk_to_dev(disk), q);
-	return pci_p2pdma_can_map(disk_to_dev(disk), q->page, q->dir,
-				  q->verbose);
+		return bio_all_p2pdma(q->bio, page_can_p2pdma, q);
+	return page_can_p2pdma(q->page, q);
 }
 
 /**
@@ -177,19 +196,7 @@ EXPORT_SYMBOL_GPL(bio_refuse_p2pdma);
  */
 bool bio_p2pdma_is_intact(struct bio *bio)
 {
-	struct dev_pagemap *pgmap = NULL;
-	struct bvec_iter iter;
-	struct bio_vec bv;
-
-	bio_for_each_bvec(bv, bio, iter) {
-		if (!is_pci_p2pdma_page(bv.bv_page) ||
-		    bv.bv_page->pgmap == pgmap)
-			continue;
-		pgmap = bv.bv_page->pgmap;
-		if (!pci_p2pmem_is_intact(bv.bv_page))
-			return false;
-	}
-	return true;
+	return bio_all_p2pdma(bio, page_is_intact, NULL);
 }
 EXPORT_SYMBOL_GPL(bio_p2pdma_is_intact);
 

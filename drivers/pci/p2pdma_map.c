@@ -21,21 +21,20 @@
 
 #include "p2pdma.h"
 
+/* For a reason that isn't the path's */
+static noinline void p2pdma_cant_map(struct pci_p2pdma_map_state *state,
+				     struct device *dev, const char *why)
+{
+	state->map = PCI_P2PDMA_MAP_NOT_SUPPORTED;
+	dev_info_ratelimited(dev, "can't map peer-to-peer memory: %s\n", why);
+}
+
 static noinline void p2pdma_map_refused(struct pci_p2pdma_map_state *state,
-					struct device *dev,
 					struct p2pdma_range *range,
 					struct pci_dev *client,
 					const struct p2pdma_verdict *verdict)
 {
 	state->map = PCI_P2PDMA_MAP_NOT_SUPPORTED;
-	if (!verdict) {
-		dev_info_ratelimited(dev, "can't map peer-to-peer memory: %s\n",
-				     !range ?
-				     "its driver made its pages itself" :
-				     !client ? "not a PCI function's DMA" :
-				     "its device has or had an error");
-		return;
-	}
 	trace_p2pdma_verdict(range->p2pdma->pdev, client, verdict);
 	p2pdma_log_refusal(range->p2pdma->pdev, client, verdict);
 }
@@ -60,11 +59,6 @@ p2pdma_decide(struct pci_p2pdma_map_state *state, struct device *dev,
 		state->dir == DMA_FROM_DEVICE);
 }
 
-static bool p2pdma_range_is_invalid(struct p2pdma_range *range)
-{
-	return unlikely(p2pdma_is_invalid(range->p2pdma));
-}
-
 static void p2pdma_map_range(struct pci_p2pdma_map_state *state,
 			     struct device *dev, struct p2pdma_range *range,
 			     struct pci_dev *client)
@@ -74,10 +68,10 @@ static void p2pdma_map_range(struct pci_p2pdma_map_state *state,
 
 	p2pdma_shadow_audit(range->p2pdma->pdev);
 	p2pdma_shadow_audit(client);
-	if (p2pdma_range_is_invalid(range))
-		p2pdma_map_refused(state, dev, range, client, NULL);
+	if (p2pdma_is_invalid(range->p2pdma))
+		p2pdma_cant_map(state, dev, "its device has or had an error");
 	else if (!p2pdma_decide(state, dev, range, client, &verdict))
-		p2pdma_map_refused(state, dev, range, client, &verdict);
+		p2pdma_map_refused(state, range, client, &verdict);
 }
 
 /**
@@ -100,10 +94,12 @@ void p2pdma_map_pgmap(struct pci_p2pdma_map_state *state, struct device *dev,
 						   p2pdma_resolve(dev);
 
 	state->pgmap = pgmap;
-	if (range && client)
-		p2pdma_map_range(state, dev, range, client);
+	if (!range)
+		p2pdma_cant_map(state, dev, "its driver made its pages itself");
+	else if (!client)
+		p2pdma_cant_map(state, dev, "not a PCI function's DMA");
 	else
-		p2pdma_map_refused(state, dev, range, client, NULL);
+		p2pdma_map_range(state, dev, range, client);
 }
 
 /**
@@ -172,7 +168,7 @@ bool pci_p2pdma_can_map(struct device *dev,
 		struct p2pdma_verdict verdict =
 			p2pdma_verdict(range->p2pdma->pdev, client);
 
-		return !p2pdma_range_is_invalid(range) &&
+		return !p2pdma_is_invalid(range->p2pdma) &&
 		       p2pdma_decide(&state, dev, range, client, &verdict);
 	}
 	p2pdma_map_pgmap(&state, dev, page->pgmap);

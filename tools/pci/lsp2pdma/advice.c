@@ -70,8 +70,8 @@ static struct advice advise_plan(const struct machine *m,
 				 const struct answer *a)
 {
 	return (struct advice){
-		.condition = format_text("not one boot parameter alone; %s:\n%s %s %s",
-					 "what may", "lsp2pdma plan",
+		.condition = format_text("not one boot parameter alone; what may:\n"
+					 "lsp2pdma plan %s %s",
 					 address_of(m, a->provider),
 					 address_of(m, a->client)),
 	};

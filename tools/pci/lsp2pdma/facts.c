@@ -159,6 +159,9 @@ static bool is_of_amd(const struct machine *m)
 	return false;
 }
 
+static const char zen_hint[] =
+	"(AMD's host bridges: --assume zen=yes, if the processor is of family 17h on)";
+
 void print_assumed(const struct machine *m)
 {
 	const char *before = "assumed: ";
@@ -176,8 +179,7 @@ void print_assumed(const struct machine *m)
 	if (*before == ',')
 		printf(" (see --assume)\n");
 	if (m->fact[FACT_ZEN].source == FACT_ASSUMED && is_of_amd(m))
-		printf("(AMD's host bridges: --assume zen=yes, if %s)\n",
-		       "the processor is of family 17h on");
+		puts(zen_hint);
 	if (is_external_assumed(m))
 		printf("assumed: no port leads out of the machine (see --external)\n");
 	if (m->text)

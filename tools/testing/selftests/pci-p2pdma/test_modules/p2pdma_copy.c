@@ -3,8 +3,8 @@
  * A copier for tests: moves data between block devices and peer-to-peer memory
  * as a driver does, in the kernel
  *
- * For kernels whose users can't map p2pmem and do that by themselves. Whoever
- * opens the file p2pdma_copy in debugfs writes to it, one command at a time:
+ * For kernels in which p2pmem has no user mappings. The file p2pdma_copy in
+ * debugfs takes commands, one at a time:
  *
  *   memory BDF         2 MiB of this provider are the file's buffer
  *   read FD OFFSET     from the block device that the caller has open
@@ -12,8 +12,8 @@
  *   trust BDF 0|1      this function, as one that is not behind an
  *                      external-facing port
  *
- * and reads from it the CPU address of the buffer in the provider's BAR. The
- * buffer is freed when the file is closed.
+ * A read gives the CPU address of the buffer in the provider's BAR. The buffer is
+ * freed when the file is closed.
  */
 
 #define pr_fmt(fmt) KBUILD_MODNAME ": " fmt

@@ -87,7 +87,7 @@ static int may_go_on(struct pci_p2pdma *p2pdma)
 }
 
 /*
- * A page with zeros that may still be on their way. It isn't given to anybody until
+ * A page with zeros that may still be on their way. It isn't allocated again until
  * it has been zeroed, or what closes the provider has put an end to that.
  */
 static void withhold_page(struct pci_p2pdma *p2pdma, struct page *page)

@@ -433,7 +433,7 @@ static void error_while_reset_waits(struct kunit *test)
 	fake_pci_unbind(t->provider);
 }
 
-/* Would a request that was queued before be mapped now? */
+/* Whether a request that was queued before is mapped now */
 static bool can_map(struct p2pmem_wait *wait, struct pci_dev *client)
 {
 	return pci_p2pdma_can_map(&client->dev, wait->page, DMA_TO_DEVICE, true);

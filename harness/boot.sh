@@ -19,7 +19,7 @@ shift 4
 # host's: each by itself, they wait for each other's locks while the host runs
 # something else (measured: three guests at once took 2.4 times the instructions).
 case $flavour in
-debug*) TIMEOUT=${TIMEOUT:-2400} MEMORY=2048 TCG=thread=single ;;
+debug*) TIMEOUT=${TIMEOUT:-2400} MEMORY=1024 TCG=thread=single ;;
 kcsan) TIMEOUT=${TIMEOUT:-2400} MEMORY=2048 SMP=${SMP:-4} ;;
 *) TIMEOUT=${TIMEOUT:-900} MEMORY=768 ;;
 esac

@@ -29,7 +29,7 @@ for skip in "${base_skips[@]}"; do
 done
 # pci=p2pdma_allow_host= taints the kernel (64, TAINT_USER), as does VFIO without
 # an IOMMU.
-[[ $topology != allowed* && $jobs != vfio* ]] || options+=(--taint 64)
+[[ $topology != allowed* && +$jobs != *+vfio* ]] || options+=(--taint 64)
 
 # Through peer-to-peer memory, no payload is in host memory; and the other way.
 check_payload()

@@ -175,11 +175,13 @@ static void user_frees(struct work_struct *work)
 {
 	struct p2pmem_user *user = container_of(to_delayed_work(work),
 						struct p2pmem_user, work);
+	struct scatterlist *sgl = user->sgl;
 
+	/* Before whoever waits for the memory looks */
+	user->sgl = NULL;
 	if (user->addr)
 		pci_free_p2pmem(user->provider, user->addr, PAGE_SIZE);
-	pci_p2pmem_free_sgl(user->provider, user->sgl, user->nents);
-	user->sgl = NULL;
+	pci_p2pmem_free_sgl(user->provider, sgl, user->nents);
 }
 
 static void user_is_told(struct pci_p2pmem_holder *holder)

@@ -10,7 +10,7 @@ near=$(edus | head -n 1)
 far=$(edus | tail -n 1)
 pci=/sys/bus/pci/devices
 driver=/sys/bus/pci/drivers/nvme
-kib=256
+kib=128
 
 # Between two marks a trace of the drives has the round trip, and nothing else.
 marked_trip()

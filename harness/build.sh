@@ -42,11 +42,9 @@ kcsan | coverage | users | 64k) ;;
 esac
 [[ ! -f $configs/${flavour%-broken}-$base.config ]] ||
 	fragments+=("$configs/${flavour%-broken}-$base.config")
-# What an architecture has of one, and what it can do without
+# What an architecture has of one
 all=("${fragments[@]}") fragments=()
 for fragment in "${all[@]}"; do
-	[[ " ${arch_without[*]} " != *" $(basename "$fragment" .config) "* ]] ||
-		continue
 	fragments+=("$fragment")
 	[[ ! -f ${fragment%.config}-$arch.config ]] ||
 		fragments+=("${fragment%.config}-$arch.config")

@@ -33,7 +33,7 @@ die()
 
 # The names that arch/*.env set
 arch_machine='' arch_debian='' arch_image='' arch_packages=()
-arch_cross='' arch_cross_packages=() arch_without=()
+arch_cross='' arch_cross_packages=()
 
 load_arch()
 {

@@ -253,7 +253,10 @@ static __always_inline u16 p2pdma_acs(struct pci_dev *pdev)
 	return READ_ONCE(pdev->acs_ctrl);
 }
 
-/* The rules */
+/*
+ * The rules. What is rare is out of line: then a packet that turns at the common
+ * bridge costs a walk, and no saving of registers.
+ */
 
 static struct p2pdma_verdict p2pdma_direct(unsigned int hops,
 					   enum p2pdma_reason reason,
@@ -309,11 +312,10 @@ static bool p2pdma_blocks_port(u16 client_acs, struct pci_dev *provider,
  * conventional root bus isn't there: a hypervisor passes it through, and what
  * is really between it and others can't be known.
  */
-static struct p2pdma_verdict p2pdma_at_root(struct pci_dev *provider,
-					    struct pci_dev *client,
-					    struct pci_dev *provider_side,
-					    struct pci_dev *side,
-					    unsigned int hops)
+static noinline struct p2pdma_verdict
+p2pdma_at_root(struct pci_dev *provider, struct pci_dev *client,
+	       struct pci_dev *provider_side, struct pci_dev *side,
+	       unsigned int hops)
 {
 	struct pci_host_bridge *host = p2pdma_host_of(provider);
 	u16 acs = p2pdma_acs(side);
@@ -337,9 +339,9 @@ static struct p2pdma_verdict p2pdma_at_root(struct pci_dev *provider,
  * bridge itself. What untranslated requests pass on their way to it is decided
  * by the enhanced controls only.
  */
-static struct p2pdma_verdict p2pdma_to_bridge(struct pci_dev *lower,
-					      struct pci_dev *bridge,
-					      unsigned int hops)
+static noinline struct p2pdma_verdict
+p2pdma_to_bridge(struct pci_dev *lower, struct pci_dev *bridge,
+		 unsigned int hops)
 {
 	u16 acs;
 
@@ -382,9 +384,9 @@ static struct pci_dev *p2pdma_find_turn(struct pci_dev *bridge)
  * that the client has translated itself (ATS) don't, and completions are
  * routed by ID.
  */
-static struct p2pdma_verdict p2pdma_redirected(struct pci_dev *provider,
-					       struct pci_dev *client,
-					       u16 client_acs, u16 provider_acs)
+static noinline struct p2pdma_verdict
+p2pdma_redirected(struct pci_dev *provider, struct pci_dev *client,
+		  u16 client_acs, u16 provider_acs)
 {
 	struct p2pdma_path path = p2pdma_find_path(provider, client);
 	bool requests = client_acs & PCI_ACS_RR;

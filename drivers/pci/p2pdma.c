@@ -670,6 +670,27 @@ static int p2pdma_sum(struct pci_dev *provider,
 	return sum;
 }
 
+/* What p2pdma_sum() is at least, without judging; of groups nothing is asked. */
+static int p2pdma_least_sum(struct pci_dev *provider,
+			    const struct p2pdma_clients *clients)
+{
+	struct p2pdma_client *client;
+	int i, sum = 0;
+
+	for (i = 0; i < clients->nr; i++) {
+		struct pci_dev *pdev = p2pdma_resolve(clients->devs[i]);
+
+		if (pdev)
+			sum += p2pdma_distance(provider, pdev);
+	}
+	if (!clients->list)
+		return sum;
+	list_for_each_entry(client, clients->list, node)
+		if (client->pdev)
+			sum += p2pdma_distance(provider, client->pdev);
+	return sum;
+}
+
 /**
  * pci_p2pdma_distance() - Return how far a provider is from all clients
  * @provider: a device whose BAR is to be addressed; it needs no p2pmem, and
@@ -737,6 +758,9 @@ static struct pci_dev *p2pdma_find(const struct p2pdma_clients *clients)
 		if (!p2pdma_is_published(p2pdma))
 			continue;
 		considered++;
+		if (nearest &&
+		    p2pdma_least_sum(p2pdma->pdev, clients) > nearest_dist)
+			continue;
 		dist = p2pdma_sum(p2pdma->pdev, clients, false);
 		if (dist == -EXDEV)
 			refusing = p2pdma->pdev;

@@ -248,6 +248,21 @@ static __always_inline unsigned int p2pdma_hops(struct pci_dev *provider,
 	return provider->depth + client->depth - 2 * top;
 }
 
+/**
+ * p2pdma_distance() - Count the hops between two functions in the PCI tree
+ * @provider: a function
+ * @client: another one, or the same
+ *
+ * Context: Any. The caller holds references on both.
+ * Return: the distance that p2pdma_verdict() has, unless it refuses.
+ */
+unsigned int p2pdma_distance(struct pci_dev *provider, struct pci_dev *client)
+{
+	struct p2pdma_path path = p2pdma_find_path(provider, client);
+
+	return p2pdma_hops(provider, client, path.common);
+}
+
 static __always_inline u16 p2pdma_acs(struct pci_dev *pdev)
 {
 	return READ_ONCE(pdev->acs_ctrl);
@@ -267,18 +282,18 @@ static struct p2pdma_verdict p2pdma_direct(unsigned int hops,
 	};
 }
 
-/* Optional for a root complex (sec 1.3.1): only where it is known to route */
-static struct p2pdma_verdict p2pdma_through_host(unsigned int hops,
-						 struct pci_dev *provider,
-						 struct pci_dev *client,
-						 enum p2pdma_reason reason,
-						 struct pci_dev *at)
+/*
+ * From below one host bridge to below another one, or the same. Optional for a
+ * root complex (sec 1.3.1): only where it is known to route.
+ */
+static struct p2pdma_verdict
+p2pdma_through_host(unsigned int hops, struct pci_host_bridge *from,
+		    struct pci_host_bridge *to, enum p2pdma_reason reason,
+		    struct pci_dev *at)
 {
-	struct pci_host_bridge *a = p2pdma_host_of(provider);
-	struct pci_host_bridge *b = p2pdma_host_of(client);
-	u64 host_a = READ_ONCE(a->p2pdma), host_b = READ_ONCE(b->p2pdma);
+	u64 host_a = READ_ONCE(from->p2pdma), host_b = READ_ONCE(to->p2pdma);
 	u64 routes = host_a & host_b &
-		     (a == b ? P2PDMA_HOST_SAME : P2PDMA_HOST_ANY);
+		     (from == to ? P2PDMA_HOST_SAME : P2PDMA_HOST_ANY);
 
 	if (!(routes & P2PDMA_HOST_WRITE)) {
 		if (reason == P2PDMA_ROOT_COMPLEX &&
@@ -313,14 +328,14 @@ static bool p2pdma_blocks_port(u16 client_acs, struct pci_dev *provider,
  * is really between it and others can't be known.
  */
 static noinline struct p2pdma_verdict
-p2pdma_at_root(struct pci_dev *provider, struct pci_dev *client,
-	       struct pci_dev *provider_side, struct pci_dev *side,
-	       unsigned int hops)
+p2pdma_at_root(struct pci_dev *provider, struct pci_dev *provider_side,
+	       struct pci_dev *side, unsigned int hops)
 {
-	struct pci_host_bridge *host = p2pdma_host_of(provider);
+	struct pci_host_bridge *host = p2pdma_host_of(provider_side);
+	struct pci_host_bridge *client_host = p2pdma_host_of(side);
 	u16 acs = p2pdma_acs(side);
 
-	if (host == p2pdma_host_of(client) &&
+	if (host == client_host &&
 	    READ_ONCE(host->p2pdma) & P2PDMA_HOST_CONVENTIONAL &&
 	    !pci_is_pcie(side) && !pci_is_pcie(provider_side))
 		return p2pdma_direct(hops, P2PDMA_CONVENTIONAL, side);
@@ -330,7 +345,7 @@ p2pdma_at_root(struct pci_dev *provider, struct pci_dev *client,
 		return p2pdma_refuse(P2PDMA_ACS_ENHANCED, side);
 	if ((acs & (PCI_ACS_RR | PCI_ACS_EC)) == PCI_ACS_EC)
 		return p2pdma_refuse(P2PDMA_ACS_EGRESS, side);
-	return p2pdma_through_host(hops, provider, client, P2PDMA_ROOT_COMPLEX,
+	return p2pdma_through_host(hops, client_host, host, P2PDMA_ROOT_COMPLEX,
 				   side);
 }
 
@@ -391,6 +406,7 @@ p2pdma_redirected(struct pci_dev *provider, struct pci_dev *client,
 	struct p2pdma_path path = p2pdma_find_path(provider, client);
 	bool requests = client_acs & PCI_ACS_RR;
 	bool completions = provider_acs & PCI_ACS_CR;
+	struct pci_host_bridge *host;
 	struct pci_dev *turn = NULL;
 
 	if (client_acs == P2PDMA_UNKNOWN)
@@ -405,8 +421,9 @@ p2pdma_redirected(struct pci_dev *provider, struct pci_dev *client,
 		return p2pdma_refuse(p2pdma_acs(turn) == P2PDMA_UNKNOWN ?
 				     P2PDMA_ACS_UNKNOWN :
 				     P2PDMA_NO_UPSTREAM_FORWARDING, turn);
+	host = p2pdma_host_of(path.common);
 	return p2pdma_through_host(p2pdma_hops(provider, client, path.common),
-				   provider, client,
+				   host, host,
 				   requests ? P2PDMA_ACS_REQ_REDIR :
 					      P2PDMA_ACS_CMPLT_REDIR,
 				   requests ? path.client_side :
@@ -438,7 +455,7 @@ struct p2pdma_verdict p2pdma_verdict(struct pci_dev *provider,
 	path = p2pdma_find_path(provider, client);
 	hops = p2pdma_hops(provider, client, path.common);
 	if (!path.common)
-		return p2pdma_at_root(provider, client, path.provider_side,
+		return p2pdma_at_root(provider, path.provider_side,
 				      path.client_side, hops);
 	if (path.common == provider)
 		return p2pdma_to_bridge(client, provider, hops);
@@ -482,7 +499,8 @@ void p2pdma_check_resource(struct p2pdma_verdict *verdict,
 		return;
 	while (p2pdma_up(top))
 		top = p2pdma_up(top);
-	*verdict = p2pdma_through_host(verdict->distance, provider, client,
+	*verdict = p2pdma_through_host(verdict->distance, p2pdma_host_of(top),
+				       p2pdma_host_of(provider),
 				       P2PDMA_ROOT_COMPLEX, top);
 }
 

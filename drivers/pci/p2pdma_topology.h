@@ -159,6 +159,7 @@ static inline u16 p2pdma_acs_in_effect(u16 capabilities, u16 ctrl)
 	return ctrl | (~capabilities & (PCI_ACS_RR | PCI_ACS_CR));
 }
 
+unsigned int p2pdma_distance(struct pci_dev *provider, struct pci_dev *client);
 struct p2pdma_verdict p2pdma_verdict(struct pci_dev *provider,
 				     struct pci_dev *client);
 void p2pdma_check_resource(struct p2pdma_verdict *verdict,

@@ -473,8 +473,15 @@ static void find_nearest(struct kunit *test)
 	KUNIT_EXPECT_EQ(test, taken(t, P1), 2);
 	KUNIT_EXPECT_NULL(test, pci_p2pmem_find_many(devs, 0));
 
-	/* None left: the list stays bound as it was. */
+	/* The nearest one is met last. */
 	pci_p2pmem_publish(t->pdev[P1], false);
+	provide(test, P2, true);
+	found = pci_p2pmem_find_many(devs, 2);
+	KUNIT_EXPECT_PTR_EQ(test, found, t->pdev[P2]);
+	pci_dev_put(found);
+
+	/* None left: the list stays bound as it was. */
+	pci_p2pmem_publish(t->pdev[P2], false);
 	pci_p2pmem_publish(t->pdev[FAR], false);
 	KUNIT_EXPECT_NULL(test, pci_p2pmem_find(&t->clients));
 	KUNIT_EXPECT_EQ(test, taken(t, P1), 2);

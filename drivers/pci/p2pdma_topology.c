@@ -210,10 +210,15 @@ struct p2pdma_path {
 	struct pci_dev *client_side;
 };
 
-/* As pci_upstream_bridge(); a root bus has no ->self. */
+/* As pci_upstream_bridge(), of what isn't a VF; a root bus has no ->self. */
+static __always_inline struct pci_dev *p2pdma_above(struct pci_dev *bridge)
+{
+	return bridge->bus->self;
+}
+
 static __always_inline struct pci_dev *p2pdma_up(struct pci_dev *pdev)
 {
-	return pci_physfn(pdev)->bus->self;
+	return p2pdma_above(pci_physfn(pdev));
 }
 
 static __always_inline struct p2pdma_path p2pdma_find_path(struct pci_dev *p,
@@ -229,11 +234,18 @@ static __always_inline struct p2pdma_path p2pdma_find_path(struct pci_dev *p,
 		client_side = c;
 		c = p2pdma_up(c);
 	}
-	while (p != c) {
+	if (p != c) {
 		provider_side = p;
 		client_side = c;
 		p = p2pdma_up(p);
 		c = p2pdma_up(c);
+	}
+	/* From here on there are only bridges. */
+	while (p != c) {
+		provider_side = p;
+		client_side = c;
+		p = p2pdma_above(p);
+		c = p2pdma_above(c);
 	}
 	return (struct p2pdma_path){ p, provider_side, client_side };
 }
@@ -280,6 +292,13 @@ static struct p2pdma_verdict p2pdma_direct(unsigned int hops,
 	return (struct p2pdma_verdict){
 		PCI_P2PDMA_MAP_BUS_ADDR, hops, reason, at
 	};
+}
+
+static __always_inline struct p2pdma_verdict p2pdma_turns(struct pci_dev *at,
+							  unsigned int hops)
+{
+	return p2pdma_direct(hops, pcie_downstream_port(at) ?
+			     P2PDMA_MULTI_FUNCTION : P2PDMA_COMMON_BRIDGE, at);
 }
 
 /*
@@ -381,7 +400,7 @@ p2pdma_to_bridge(struct pci_dev *lower, struct pci_dev *bridge,
  */
 static struct pci_dev *p2pdma_find_turn(struct pci_dev *bridge)
 {
-	for (; bridge; bridge = p2pdma_up(bridge)) {
+	for (; bridge; bridge = p2pdma_above(bridge)) {
 		u16 acs = p2pdma_acs(bridge);
 
 		if (pci_is_pcie(bridge) &&
@@ -394,21 +413,26 @@ static struct pci_dev *p2pdma_find_turn(struct pci_dev *bridge)
 }
 
 /*
- * ACS on one side, read once, redirects or may block. Requests that an IOMMU
+ * ACS on one side, read once, may redirect or block. Requests that an IOMMU
  * translates carry other addresses, which no port on the way up claims; those
  * that the client has translated itself (ATS) don't, and completions are
  * routed by ID.
  */
 static noinline struct p2pdma_verdict
-p2pdma_redirected(struct pci_dev *provider, struct pci_dev *client,
+p2pdma_controlled(struct pci_dev *provider, struct pci_dev *client,
 		  u16 client_acs, u16 provider_acs)
 {
 	struct p2pdma_path path = p2pdma_find_path(provider, client);
 	bool requests = client_acs & PCI_ACS_RR;
 	bool completions = provider_acs & PCI_ACS_CR;
+	unsigned int hops = p2pdma_hops(provider, client, path.common);
 	struct pci_host_bridge *host;
 	struct pci_dev *turn = NULL;
 
+	if (p2pdma_blocks_port(client_acs, provider, path.provider_side))
+		return p2pdma_refuse(P2PDMA_ACS_ENHANCED, path.client_side);
+	if (!(client_acs & (PCI_ACS_RR | PCI_ACS_EC)) && !completions)
+		return p2pdma_turns(path.common, hops);
 	if (client_acs == P2PDMA_UNKNOWN)
 		return p2pdma_refuse(P2PDMA_ACS_UNKNOWN, path.client_side);
 	if (provider_acs == P2PDMA_UNKNOWN)
@@ -422,8 +446,7 @@ p2pdma_redirected(struct pci_dev *provider, struct pci_dev *client,
 				     P2PDMA_ACS_UNKNOWN :
 				     P2PDMA_NO_UPSTREAM_FORWARDING, turn);
 	host = p2pdma_host_of(path.common);
-	return p2pdma_through_host(p2pdma_hops(provider, client, path.common),
-				   host, host,
+	return p2pdma_through_host(hops, host, host,
 				   requests ? P2PDMA_ACS_REQ_REDIR :
 					      P2PDMA_ACS_CMPLT_REDIR,
 				   requests ? path.client_side :
@@ -468,14 +491,11 @@ struct p2pdma_verdict p2pdma_verdict(struct pci_dev *provider,
 	 */
 	client_acs = p2pdma_acs(path.client_side);
 	provider_acs = p2pdma_acs(path.provider_side);
-	if (p2pdma_blocks_port(client_acs, provider, path.provider_side))
-		return p2pdma_refuse(P2PDMA_ACS_ENHANCED, path.client_side);
-	if (client_acs & (PCI_ACS_RR | PCI_ACS_EC) || provider_acs & PCI_ACS_CR)
-		return p2pdma_redirected(provider, client, client_acs,
+	if (client_acs & (PCI_ACS_RR | PCI_ACS_EC | P2PDMA_ACS_CTRL_ENHANCED) ||
+	    provider_acs & PCI_ACS_CR)
+		return p2pdma_controlled(provider, client, client_acs,
 					 provider_acs);
-	return p2pdma_direct(hops, pcie_downstream_port(path.common) ?
-			     P2PDMA_MULTI_FUNCTION : P2PDMA_COMMON_BRIDGE,
-			     path.common);
+	return p2pdma_turns(path.common, hops);
 }
 
 /**
@@ -534,7 +554,7 @@ static __always_inline struct pci_dev *p2pdma_narrow(struct pci_dev *pdev,
 {
 	if (!pdev || pdev == end)
 		return NULL;
-	for (pdev = p2pdma_up(pdev); pdev != end; pdev = p2pdma_up(pdev))
+	for (pdev = p2pdma_up(pdev); pdev != end; pdev = p2pdma_above(pdev))
 		if ((READ_ONCE(pdev->tlp_sizes) & P2PDMA_PAYLOAD) < payload)
 			return pdev;
 	return NULL;

@@ -758,6 +758,7 @@ static struct pci_dev *p2pdma_find(const struct p2pdma_clients *clients)
 		if (!p2pdma_is_published(p2pdma))
 			continue;
 		considered++;
+		/* A walk costs less than a verdict. */
 		if (nearest &&
 		    p2pdma_least_sum(p2pdma->pdev, clients) > nearest_dist)
 			continue;

@@ -32,7 +32,7 @@ typedef uint64_t u64;
 #define BIT_ULL(n)		(1ULL << (n))
 #define GENMASK(h, l)		((~0U << (l)) & (~0U >> (31 - (h))))
 #define GENMASK_ULL(h, l)	((~0ULL << (l)) & (~0ULL >> (63 - (h))))
-#define noinline		__attribute__((__noinline__))
+#define noinline
 #define READ_ONCE(x)		(x)
 #define WRITE_ONCE(x, value)	((x) = (value))
 

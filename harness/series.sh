@@ -29,7 +29,7 @@ check()
 	fi
 }
 
-# Author and sign-off are those of whoever runs this.
+# Author and sign-off: GIT_AUTHOR_NAME and GIT_AUTHOR_EMAIL, or git's user
 require_identity()
 {
 	local name email

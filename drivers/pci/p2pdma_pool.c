@@ -309,7 +309,7 @@ void p2pdma_pool_remove(struct p2pdma_range *range)
 	vfree(chunk);
 }
 
-/* Physical address of the first page that is allocated, for people to read */
+/* Physical address of the first page that is allocated, for messages */
 u64 p2pdma_pool_first_used(struct pci_p2pdma *p2pdma)
 {
 	struct gen_pool_chunk *chunk;

@@ -210,12 +210,13 @@ struct p2pdma_path {
 	struct pci_dev *client_side;
 };
 
-/* As pci_upstream_bridge(), of what isn't a VF; a root bus has no ->self. */
+/* Of a bridge, which is no VF; a root bus has no ->self. */
 static __always_inline struct pci_dev *p2pdma_above(struct pci_dev *bridge)
 {
 	return bridge->bus->self;
 }
 
+/* Of any function, as pci_upstream_bridge() */
 static __always_inline struct pci_dev *p2pdma_up(struct pci_dev *pdev)
 {
 	return p2pdma_above(pci_physfn(pdev));
@@ -294,6 +295,7 @@ static struct p2pdma_verdict p2pdma_direct(unsigned int hops,
 	};
 }
 
+/* At the bridge above both, which no ACS control keeps the packets from */
 static __always_inline struct p2pdma_verdict p2pdma_turns(struct pci_dev *at,
 							  unsigned int hops)
 {

@@ -558,7 +558,7 @@ static int finder_run(void *data)
 		else
 			f->wrong++;
 		pci_dev_put(found);
-		/* What is looked for needs a processor, too. */
+		/* The thread that binds the providers needs a processor, too. */
 		usleep_range(10, 20);
 	}
 	pci_p2pdma_client_list_free(&clients);

@@ -177,7 +177,7 @@ static void user_frees(struct work_struct *work)
 						struct p2pmem_user, work);
 	struct scatterlist *sgl = user->sgl;
 
-	/* Before whoever waits for the memory looks */
+	/* Before a wait for the memory ends: the test looks at this then. */
 	user->sgl = NULL;
 	if (user->addr)
 		pci_free_p2pmem(user->provider, user->addr, PAGE_SIZE);

@@ -371,7 +371,7 @@ TEST_F(provider, memory_taken_back)
 }
 
 /*
- * While somebody has the BAR mapped write-combining: on x86 the kernel's mapping
+ * While the BAR is mapped write-combining elsewhere: on x86 the kernel's mapping
  * is of the same type then. Zeros must be there when a page is mapped.
  */
 TEST_F(provider, mapped_write_combining)

@@ -73,7 +73,7 @@ TEST_F(p2pmem, fragmentation)
 	EXPECT_EQ(largest, p2pmem_read(p2pmem_path(bdf, "p2pmem/available_largest")));
 }
 
-/* Of a page each, until there is no more, and none is anybody else's. */
+/* Of a page each, until there is no more; each page is in one mapping only. */
 TEST_F(p2pmem, thousands_of_mappings)
 {
 	static void *addr[4000];

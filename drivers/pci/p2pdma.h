@@ -204,7 +204,7 @@ void p2pdma_wait_for_all(struct pci_p2pdma *p2pdma);
 void p2pdma_close_for_shrinking(struct pci_p2pdma *p2pdma,
 				struct p2pdma_range *range);
 void p2pdma_open_after_shrinking(struct pci_p2pdma *p2pdma);
-int p2pdma_begin_io(struct pci_dev *pdev);
+struct pci_p2pdma *p2pdma_begin_io(struct pci_dev *pdev);
 void p2pdma_end_io(struct pci_dev *pdev);
 
 /* The device, or the way to it, doesn't work: I/O with its memory may never end. */
@@ -232,8 +232,6 @@ static inline int p2pdma_closed_error(struct pci_p2pdma *p2pdma)
 
 /* p2pdma_pool.c */
 pci_bus_addr_t p2pdma_pool_virt_to_bus(struct pci_p2pdma *p2pdma, void *addr);
-int p2pdma_pool_alloc_sgl(struct pci_dev *pdev, struct scatterlist **sgl,
-			  unsigned int *nents, u32 length);
 size_t p2pdma_pool_in_use(struct pci_p2pdma *p2pdma);
 size_t p2pdma_pool_range_in_use(struct p2pdma_range *range);
 void p2pdma_pool_remove(struct p2pdma_range *range);

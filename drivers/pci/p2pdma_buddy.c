@@ -236,6 +236,23 @@ void p2pdma_buddy_destroy(struct p2pdma_buddy *buddy)
 	free_percpu(buddy->recent);
 }
 
+/* From the free blocks, into which what was freed lately goes before it fails */
+static noinline unsigned long run_find(struct p2pdma_buddy *buddy,
+				       unsigned long nr)
+{
+	unsigned int order = order_base_2(nr);
+	unsigned long page, flags;
+
+	if (order >= ARRAY_SIZE(buddy->first))
+		return P2PDMA_NO_PAGE;
+	do {
+		spin_lock_irqsave(&buddy->lock, flags);
+		page = run_take(buddy, nr, order);
+		spin_unlock_irqrestore(&buddy->lock, flags);
+	} while (unlikely(page == P2PDMA_NO_PAGE) && recent_merge(buddy));
+	return page;
+}
+
 /**
  * p2pdma_buddy_alloc - take a run of pages
  * @buddy: the free pages
@@ -248,22 +265,12 @@ void p2pdma_buddy_destroy(struct p2pdma_buddy *buddy)
 unsigned long p2pdma_buddy_alloc(struct p2pdma_buddy *buddy, unsigned long nr)
 {
 	struct p2pdma_recent *recent = raw_cpu_ptr(buddy->recent);
-	unsigned int order = order_base_2(nr);
 	unsigned long page, flags;
 
-	if (order >= ARRAY_SIZE(buddy->first))
-		return P2PDMA_NO_PAGE;
-	do {
-		spin_lock_irqsave(&recent->lock, flags);
-		page = recent_take(recent, nr);
-		if (page == P2PDMA_NO_PAGE) {
-			spin_lock(&buddy->lock);
-			page = run_take(buddy, nr, order);
-			spin_unlock(&buddy->lock);
-		}
-		spin_unlock_irqrestore(&recent->lock, flags);
-	} while (unlikely(page == P2PDMA_NO_PAGE) && recent_merge(buddy));
-	return page;
+	spin_lock_irqsave(&recent->lock, flags);
+	page = recent_take(recent, nr);
+	spin_unlock_irqrestore(&recent->lock, flags);
+	return page == P2PDMA_NO_PAGE ? run_find(buddy, nr) : page;
 }
 
 /**

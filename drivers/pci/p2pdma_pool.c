@@ -33,6 +33,7 @@
 #include <linux/rculist.h>
 #include <linux/scatterlist.h>
 #include <linux/sched.h>
+#include <linux/slab.h>
 #include <linux/vmalloc.h>
 #include <linux/wait.h>
 
@@ -153,11 +154,12 @@ pages_free(struct pci_p2pdma *p2pdma, struct gen_pool_chunk *chunk,
 		wake_up_all(&p2pdma->waiters);
 }
 
-static void *run_alloc(struct pci_p2pdma *p2pdma, size_t size)
+static struct page *run_alloc(struct pci_p2pdma *p2pdma, size_t size)
 {
 	unsigned long nr = PFN_UP(size), page;
 	struct gen_pool_chunk *chunk;
 	struct p2pdma_range *range;
+	struct page *first;
 
 	if (!nr || READ_ONCE(p2pdma->closed))
 		return NULL;
@@ -166,9 +168,9 @@ static void *run_alloc(struct pci_p2pdma *p2pdma, size_t size)
 		if (page == P2PDMA_NO_PAGE)
 			continue;
 		range = chunk->owner;
-		WRITE_ONCE(range->buddy.pages[page].zone_device_data,
-			   (void *)nr);
-		return (void *)chunk->start_addr + (page << PAGE_SHIFT);
+		first = &range->buddy.pages[page];
+		WRITE_ONCE(first->zone_device_data, (void *)nr);
+		return first;
 	}
 	return NULL;
 }
@@ -204,14 +206,14 @@ static __always_inline bool run_free(struct pci_p2pdma *p2pdma,
 void *pci_alloc_p2pmem(struct pci_dev *pdev, size_t size)
 {
 	struct pci_p2pdma *p2pdma;
-	void *addr = NULL;
+	struct page *page = NULL;
 
 	rcu_read_lock();
 	p2pdma = rcu_dereference(pdev->p2pdma);
 	if (p2pdma)
-		addr = run_alloc(p2pdma, size);
+		page = run_alloc(p2pdma, size);
 	rcu_read_unlock();
-	return addr;
+	return page ? page_to_virt(page) : NULL;
 }
 EXPORT_SYMBOL_GPL(pci_alloc_p2pmem);
 
@@ -397,16 +399,24 @@ static unsigned long pages_of(const struct page *piece)
 	return (unsigned long)piece->zone_device_data;
 }
 
-static void pieces_free(struct pci_dev *pdev, const struct pieces *pieces)
+static void pieces_add(struct pieces *pieces, struct page *piece)
 {
-	struct page *piece, *next = pieces->first;
-	unsigned int i;
+	set_page_private(piece, 0);
+	if (pieces->nr++)
+		set_page_private(pieces->last, (unsigned long)piece);
+	else
+		pieces->first = piece;
+	pieces->last = piece;
+}
 
-	for (i = 0; i < pieces->nr; i++) {
-		piece = next;
-		next = p2pdma_next_page(piece);
-		pci_free_p2pmem(pdev, page_to_virt(piece),
+static void pieces_free(struct pci_p2pdma *p2pdma, struct page *piece)
+{
+	while (piece) {
+		struct page *next = p2pdma_next_page(piece);
+
+		pci_free_p2pmem(p2pdma->pdev, page_to_virt(piece),
 				pages_of(piece) << PAGE_SHIFT);
+		piece = next;
 	}
 }
 
@@ -418,51 +428,44 @@ static struct page *piece_alloc(struct pci_p2pdma *p2pdma, unsigned long left,
 				unsigned long most)
 {
 	unsigned long nr = min(left, most);
-	void *addr;
+	struct page *piece;
 
 	if (gen_pool_avail(p2pdma->pool) >> PAGE_SHIFT < left)
 		return NULL;
 	/* While others take what was the largest, there is less each time. */
-	while (!(addr = run_alloc(p2pdma, nr << PAGE_SHIFT))) {
+	while (!(piece = run_alloc(p2pdma, nr << PAGE_SHIFT))) {
 		nr = min(nr, p2pdma_pool_largest(p2pdma));
 		if (!nr || READ_ONCE(p2pdma->closed))
 			return NULL;
 	}
-	return virt_to_page(addr);
+	return piece;
 }
 
-/* The provider is there for sure only while something of it is allocated. */
-static int pieces_alloc(struct pci_dev *pdev, struct pieces *pieces,
+/* @nr pages in all, or none */
+static int pieces_alloc(struct pci_p2pdma *p2pdma, struct pieces *pieces,
 			unsigned long nr)
 {
 	unsigned long most = nr;
-	struct pci_p2pdma *p2pdma;
 	struct page *piece;
-	int error = 0;
 
 	for (; nr; nr -= most) {
 		rcu_read_lock();
-		p2pdma = rcu_dereference(pdev->p2pdma);
-		piece = p2pdma ? piece_alloc(p2pdma, nr, most) : NULL;
-		if (!piece)
-			error = p2pdma && !READ_ONCE(p2pdma->closed) ?
-				-ENOMEM : -ENODEV;
+		piece = piece_alloc(p2pdma, nr, most);
 		rcu_read_unlock();
-		if (!piece)
-			return error;
-		if (pieces->nr++)
-			set_page_private(pieces->last, (unsigned long)piece);
-		else
-			pieces->first = piece;
-		pieces->last = piece;
+		if (!piece) {
+			pieces_free(p2pdma, pieces->first);
+			return READ_ONCE(p2pdma->closed) ? -ENODEV : -ENOMEM;
+		}
+		pieces_add(pieces, piece);
 		most = pages_of(piece);
 		cond_resched();
 	}
 	return 0;
 }
 
-int p2pdma_pool_alloc_sgl(struct pci_dev *pdev, struct scatterlist **sgl,
-			  unsigned int *nents, u32 length)
+static noinline int alloc_pieces(struct pci_p2pdma *p2pdma,
+				 struct scatterlist **sgl, unsigned int *nents,
+				 u32 length)
 {
 	struct pieces pieces = {};
 	struct scatterlist *sg;
@@ -471,11 +474,12 @@ int p2pdma_pool_alloc_sgl(struct pci_dev *pdev, struct scatterlist **sgl,
 	unsigned int i;
 	int error;
 
-	error = pieces_alloc(pdev, &pieces, PFN_UP((u64)length));
-	if (!error)
-		error = sg_alloc_table(&table, pieces.nr, GFP_KERNEL);
+	error = pieces_alloc(p2pdma, &pieces, PFN_UP((u64)length));
+	if (error)
+		return error;
+	error = sg_alloc_table(&table, pieces.nr, GFP_KERNEL);
 	if (error) {
-		pieces_free(pdev, &pieces);
+		pieces_free(p2pdma, pieces.first);
 		return error;
 	}
 	piece = pieces.first;
@@ -490,6 +494,104 @@ int p2pdma_pool_alloc_sgl(struct pci_dev *pdev, struct scatterlist **sgl,
 	*nents = pieces.nr;
 	return 0;
 }
+
+/* A table of one entry; sg_alloc_table() would take more to make it. */
+static __always_inline int alloc_entry(struct page *page,
+				       struct scatterlist **sgl,
+				       unsigned int *nents, u32 length)
+{
+	struct scatterlist *sg = kmalloc(sizeof(*sg), GFP_KERNEL);
+
+	if (!sg)
+		return -ENOMEM;
+	*sg = (struct scatterlist){};
+	sg_init_marker(sg, 1);
+	sg_set_page(sg, page, length, 0);
+	*sgl = sg;
+	*nents = 1;
+	return 0;
+}
+
+/**
+ * pci_p2pmem_alloc_sgl() - Allocate peer-to-peer memory as a scatterlist
+ * @pdev: the provider
+ * @sgl: where the scatterlist goes
+ * @nents: where the number of its entries goes
+ * @length: bytes
+ *
+ * One entry if there is a free block of this size, else several: the largest
+ * first.
+ *
+ * This is memory for one I/O: the caller frees it in bounded time, since a reset of
+ * the device, its suspension and the unbinding of its driver wait for that first.
+ *
+ * Context: Process context; may sleep.
+ * Return: 0; -EINVAL if @length is 0; -ENODEV if the device has no
+ * peer-to-peer memory or is about to lose it; -ENOMEM if there isn't enough.
+ * After an error @sgl is NULL and @nents is 0.
+ */
+int pci_p2pmem_alloc_sgl(struct pci_dev *pdev, struct scatterlist **sgl,
+			 unsigned int *nents, u32 length)
+{
+	struct pci_p2pdma *p2pdma;
+	struct page *page;
+	int error;
+
+	*sgl = NULL;
+	*nents = 0;
+	if (!length)
+		return -EINVAL;
+	p2pdma = p2pdma_begin_io(pdev);
+	if (!p2pdma)
+		return -ENODEV;
+	rcu_read_lock();
+	page = run_alloc(p2pdma, length);
+	rcu_read_unlock();
+	if (likely(page)) {
+		error = alloc_entry(page, sgl, nents, length);
+		if (error)
+			pci_free_p2pmem(pdev, page_to_virt(page), length);
+	} else {
+		error = alloc_pieces(p2pdma, sgl, nents, length);
+	}
+	if (error)
+		p2pdma_end_io(pdev);
+	return error;
+}
+EXPORT_SYMBOL_GPL(pci_p2pmem_alloc_sgl);
+
+/**
+ * pci_p2pmem_free_sgl() - Free what pci_p2pmem_alloc_sgl() returned
+ * @pdev: the provider
+ * @sgl: the scatterlist, unmapped; NULL does nothing
+ * @nents: its number of entries
+ *
+ * Context: Any but NMI.
+ */
+void pci_p2pmem_free_sgl(struct pci_dev *pdev, struct scatterlist *sgl,
+			 unsigned int nents)
+{
+	struct sg_table table = {
+		.sgl = sgl,
+		.nents = nents,
+		.orig_nents = nents,
+	};
+	struct scatterlist *sg;
+	unsigned int i;
+
+	if (!sgl)
+		return;
+	if (nents == 1) {
+		pci_free_p2pmem(pdev, sg_virt(sgl), sgl->length);
+		kfree(sgl);
+	} else {
+		for_each_sgtable_sg(&table, sg, i)
+			pci_free_p2pmem(pdev, sg_virt(sg), sg->length);
+		sg_free_table(&table);
+	}
+	p2pdma_end_io(pdev);
+}
+EXPORT_SYMBOL_GPL(pci_p2pmem_free_sgl);
 
 /* User pages */
 
@@ -525,10 +627,10 @@ void p2pdma_pool_free_pages(struct pci_p2pdma *p2pdma, struct page *page)
 }
 
 /* Makes user pages of a piece, and chains them. */
-static void piece_to_pages(struct pci_p2pdma *p2pdma, struct page *piece,
-			   struct page *next)
+static void piece_to_pages(struct pci_p2pdma *p2pdma, struct page *piece)
 {
 	unsigned long nr = pages_of(piece), i;
+	struct page *next = p2pdma_next_page(piece);
 
 	atomic_long_add(nr, &p2pdma->nr_user_pages);
 	for (i = 0; i < nr; i++) {
@@ -545,25 +647,14 @@ static void piece_to_pages(struct pci_p2pdma *p2pdma, struct page *piece,
 struct page *p2pdma_pool_alloc_pages(struct pci_p2pdma *p2pdma,
 				     unsigned long nr)
 {
-	unsigned long most = p2pdma_pool_largest(p2pdma);
-	struct page *first = NULL, *piece;
+	struct pieces pieces = {};
+	struct page *piece, *next;
 
-	while (nr && most) {
-		rcu_read_lock();
-		piece = piece_alloc(p2pdma, nr, most);
-		if (piece) {
-			most = pages_of(piece);
-			nr -= most;
-			piece_to_pages(p2pdma, piece, first);
-			first = piece;
-		}
-		rcu_read_unlock();
-		if (!piece)
-			break;
-		cond_resched();
+	if (pieces_alloc(p2pdma, &pieces, nr))
+		return NULL;
+	for (piece = pieces.first; piece; piece = next) {
+		next = p2pdma_next_page(piece);
+		piece_to_pages(p2pdma, piece);
 	}
-	if (!nr)
-		return first;
-	p2pdma_pool_free_pages(p2pdma, first);
-	return NULL;
+	return pieces.first;
 }

@@ -345,19 +345,18 @@ EXPORT_SYMBOL_GPL(pci_p2pmem_drain);
  * under RCU, with ->closed looked at before, as what is allocated is: so a grace
  * period after that was set, no more is counted. The count keeps the provider.
  */
-int p2pdma_begin_io(struct pci_dev *pdev)
+struct pci_p2pdma *p2pdma_begin_io(struct pci_dev *pdev)
 {
 	struct pci_p2pdma *p2pdma;
-	int error = -ENODEV;
 
 	rcu_read_lock();
 	p2pdma = rcu_dereference(pdev->p2pdma);
-	if (p2pdma && !READ_ONCE(p2pdma->closed)) {
+	if (p2pdma && READ_ONCE(p2pdma->closed))
+		p2pdma = NULL;
+	if (p2pdma)
 		atomic_long_inc(&p2pdma->nr_sgls);
-		error = 0;
-	}
 	rcu_read_unlock();
-	return error;
+	return p2pdma;
 }
 
 void p2pdma_end_io(struct pci_dev *pdev)

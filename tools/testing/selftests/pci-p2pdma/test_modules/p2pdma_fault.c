@@ -174,6 +174,11 @@ static int alloc_sgl(struct fault_test *t)
 	return pci_p2pmem_alloc_sgl(t->pdev, &t->sgl, &t->nents, SZ_4M);
 }
 
+static int alloc_entry(struct fault_test *t)
+{
+	return pci_p2pmem_alloc_sgl(t->pdev, &t->sgl, &t->nents, SZ_2M);
+}
+
 static bool is_all_free(struct fault_test *t)
 {
 	return free_bytes(t) == SZ_4M && !t->sgl && !t->nents;
@@ -271,8 +276,10 @@ static const struct fault_call calls[] = {
 	  NULL, close_group },
 	{ "pci_p2pmem_find_many", open_with_two_ranges, find_many,
 	  NULL, close_group },
-	{ "pci_p2pmem_alloc_sgl", open_with_two_ranges, alloc_sgl, is_all_free,
-	  free_sgl },
+	{ "pci_p2pmem_alloc_sgl, one entry", open_with_two_ranges, alloc_entry,
+	  is_all_free, free_sgl },
+	{ "pci_p2pmem_alloc_sgl, two entries", open_with_two_ranges, alloc_sgl,
+	  is_all_free, free_sgl },
 	{ "pci_p2pdma_distance", open_with_a_client, distance, NULL,
 	  free_clients },
 	{ "pci_p2pmem_find", open_with_a_client, find, NULL, free_clients },

@@ -111,17 +111,23 @@ static void block_free(struct p2pdma_buddy *buddy, unsigned long page,
 	block_insert(buddy, page, order);
 }
 
-static unsigned long run_take(struct p2pdma_buddy *buddy, unsigned long nr,
-			      unsigned int order)
+static unsigned long run_take(struct p2pdma_buddy *buddy, unsigned long nr)
 {
-	unsigned long orders = buddy->orders >> order, page;
+	unsigned int order = order_base_2(nr);
+	unsigned long page = P2PDMA_NO_PAGE;
+	unsigned long orders, flags;
 
-	if (!orders)
+	if (order >= ARRAY_SIZE(buddy->first))
 		return P2PDMA_NO_PAGE;
-	order += __ffs(orders);
-	page = buddy->first[order];
-	block_remove(buddy, page, order);
-	block_trim(buddy, page, order, nr);
+	spin_lock_irqsave(&buddy->lock, flags);
+	orders = buddy->orders >> order;
+	if (orders) {
+		order += __ffs(orders);
+		page = buddy->first[order];
+		block_remove(buddy, page, order);
+		block_trim(buddy, page, order, nr);
+	}
+	spin_unlock_irqrestore(&buddy->lock, flags);
 	return page;
 }
 
@@ -175,10 +181,9 @@ static void recent_add(struct p2pdma_buddy *buddy, struct p2pdma_recent *recent,
 	recent->run[i].nr = nr;
 }
 
-/* Those of all processors; false if there were none */
-static bool recent_merge(struct p2pdma_buddy *buddy)
+/* Those of all processors */
+static void recent_merge(struct p2pdma_buddy *buddy)
 {
-	bool merged = false;
 	unsigned long flags;
 	unsigned int cpu, i;
 
@@ -194,9 +199,7 @@ static bool recent_merge(struct p2pdma_buddy *buddy)
 		spin_unlock(&buddy->lock);
 		WRITE_ONCE(recent->nr, 0);
 		spin_unlock_irqrestore(&recent->lock, flags);
-		merged = true;
 	}
-	return merged;
 }
 
 /**
@@ -236,21 +239,16 @@ void p2pdma_buddy_destroy(struct p2pdma_buddy *buddy)
 	free_percpu(buddy->recent);
 }
 
-/* From the free blocks, into which what was freed lately goes before it fails */
+/* What was free when it began is in blocks when this looks again. */
 static noinline unsigned long run_find(struct p2pdma_buddy *buddy,
 				       unsigned long nr)
 {
-	unsigned int order = order_base_2(nr);
-	unsigned long page, flags;
+	unsigned long page = run_take(buddy, nr);
 
-	if (order >= ARRAY_SIZE(buddy->first))
-		return P2PDMA_NO_PAGE;
-	do {
-		spin_lock_irqsave(&buddy->lock, flags);
-		page = run_take(buddy, nr, order);
-		spin_unlock_irqrestore(&buddy->lock, flags);
-	} while (unlikely(page == P2PDMA_NO_PAGE) && recent_merge(buddy));
-	return page;
+	if (likely(page != P2PDMA_NO_PAGE))
+		return page;
+	recent_merge(buddy);
+	return run_take(buddy, nr);
 }
 
 /**

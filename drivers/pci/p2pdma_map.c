@@ -30,10 +30,11 @@ static noinline void p2pdma_cant_map(struct pci_p2pdma_map_state *state,
 }
 
 static noinline void p2pdma_map_refused(struct pci_p2pdma_map_state *state,
-					struct p2pdma_range *range,
 					struct pci_dev *client,
 					const struct p2pdma_verdict *verdict)
 {
+	struct p2pdma_range *range = p2pdma_to_range(state->pgmap);
+
 	state->map = PCI_P2PDMA_MAP_NOT_SUPPORTED;
 	trace_p2pdma_verdict(range->p2pdma->pdev, client, verdict);
 	p2pdma_log_refusal(range->p2pdma->pdev, client, verdict);
@@ -50,10 +51,12 @@ p2pdma_decide(struct pci_p2pdma_map_state *state, struct device *dev,
 {
 	u64 last = range->pgmap.range.end;
 
-	p2pdma_check_addresses(verdict, dev, client, last + range->bus_offset,
+	state->bus_off = range->bus_offset;
+	p2pdma_check_addresses(verdict, dev, client, last + state->bus_off,
 			       last);
 	state->map = verdict->type;
-	state->bus_off = range->bus_offset;
+	if (likely(verdict->type == PCI_P2PDMA_MAP_BUS_ADDR))
+		return true;
 	return verdict->type != PCI_P2PDMA_MAP_NOT_SUPPORTED &&
 	       (verdict->reason != P2PDMA_WRITES_ONLY ||
 		state->dir == DMA_FROM_DEVICE);
@@ -71,7 +74,7 @@ static void p2pdma_map_range(struct pci_p2pdma_map_state *state,
 	if (p2pdma_is_invalid(range->p2pdma))
 		p2pdma_cant_map(state, dev, "its device has or had an error");
 	else if (!p2pdma_decide(state, dev, range, client, &verdict))
-		p2pdma_map_refused(state, range, client, &verdict);
+		p2pdma_map_refused(state, client, &verdict);
 }
 
 /**
@@ -90,16 +93,21 @@ void p2pdma_map_pgmap(struct pci_p2pdma_map_state *state, struct device *dev,
 		      struct dev_pagemap *pgmap)
 {
 	struct p2pdma_range *range = p2pdma_to_range(pgmap);
-	struct pci_dev *client = dev_is_pci(dev) ? to_pci_dev(dev) :
-						   p2pdma_resolve(dev);
+	struct pci_dev *client = to_pci_dev(dev);
 
 	state->pgmap = pgmap;
-	if (!range)
+	if (!range) {
 		p2pdma_cant_map(state, dev, "its driver made its pages itself");
-	else if (!client)
-		p2pdma_cant_map(state, dev, "not a PCI function's DMA");
-	else
-		p2pdma_map_range(state, dev, range, client);
+		return;
+	}
+	if (!dev_is_pci(dev)) {
+		client = p2pdma_resolve(dev);
+		if (!client) {
+			p2pdma_cant_map(state, dev, "not a PCI function's DMA");
+			return;
+		}
+	}
+	p2pdma_map_range(state, dev, range, client);
 }
 
 /**

@@ -295,11 +295,16 @@ static struct p2pdma_verdict p2pdma_direct(unsigned int hops,
 	};
 }
 
+/* Both sides are functions of one device below such a bridge. */
+#define P2PDMA_DOWNSTREAM	(BIT(PCI_EXP_TYPE_ROOT_PORT) | \
+				 BIT(PCI_EXP_TYPE_DOWNSTREAM) | \
+				 BIT(PCI_EXP_TYPE_PCIE_BRIDGE))
+
 /* At the bridge above both, which no ACS control keeps the packets from */
 static __always_inline struct p2pdma_verdict p2pdma_turns(struct pci_dev *at,
 							  unsigned int hops)
 {
-	return p2pdma_direct(hops, pcie_downstream_port(at) ?
+	return p2pdma_direct(hops, BIT(pci_pcie_type(at)) & P2PDMA_DOWNSTREAM ?
 			     P2PDMA_MULTI_FUNCTION : P2PDMA_COMMON_BRIDGE, at);
 }
 

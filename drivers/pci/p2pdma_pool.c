@@ -441,7 +441,7 @@ static struct page *piece_alloc(struct pci_p2pdma *p2pdma, unsigned long left,
 	return piece;
 }
 
-/* @nr pages in all, or none */
+/* @nr pages in all, or none; of a provider that can't go away */
 static int pieces_alloc(struct pci_p2pdma *p2pdma, struct pieces *pieces,
 			unsigned long nr)
 {
@@ -583,6 +583,7 @@ void pci_p2pmem_free_sgl(struct pci_dev *pdev, struct scatterlist *sgl,
 		return;
 	if (nents == 1) {
 		pci_free_p2pmem(pdev, sg_virt(sgl), sgl->length);
+		/* As sg_free_table() would; it takes longer to find that out. */
 		kfree(sgl);
 	} else {
 		for_each_sgtable_sg(&table, sg, i)
@@ -627,10 +628,10 @@ void p2pdma_pool_free_pages(struct pci_p2pdma *p2pdma, struct page *page)
 }
 
 /* Makes user pages of a piece, and chains them. */
-static void piece_to_pages(struct pci_p2pdma *p2pdma, struct page *piece)
+static void piece_to_pages(struct pci_p2pdma *p2pdma, struct page *piece,
+			   struct page *next)
 {
 	unsigned long nr = pages_of(piece), i;
-	struct page *next = p2pdma_next_page(piece);
 
 	atomic_long_add(nr, &p2pdma->nr_user_pages);
 	for (i = 0; i < nr; i++) {
@@ -647,14 +648,25 @@ static void piece_to_pages(struct pci_p2pdma *p2pdma, struct page *piece)
 struct page *p2pdma_pool_alloc_pages(struct pci_p2pdma *p2pdma,
 				     unsigned long nr)
 {
-	struct pieces pieces = {};
-	struct page *piece, *next;
+	unsigned long most = p2pdma_pool_largest(p2pdma);
+	struct page *first = NULL, *piece;
 
-	if (pieces_alloc(p2pdma, &pieces, nr))
-		return NULL;
-	for (piece = pieces.first; piece; piece = next) {
-		next = p2pdma_next_page(piece);
-		piece_to_pages(p2pdma, piece);
+	while (nr && most) {
+		rcu_read_lock();
+		piece = piece_alloc(p2pdma, nr, most);
+		if (piece) {
+			most = pages_of(piece);
+			nr -= most;
+			piece_to_pages(p2pdma, piece, first);
+			first = piece;
+		}
+		rcu_read_unlock();
+		if (!piece)
+			break;
+		cond_resched();
 	}
-	return pieces.first;
+	if (!nr)
+		return first;
+	p2pdma_pool_free_pages(p2pdma, first);
+	return NULL;
 }

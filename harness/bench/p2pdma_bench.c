@@ -492,22 +492,27 @@ static void free_sgl(struct bench *b, struct scatterlist *sgl,
 #endif
 }
 
-/* Interrupts stay on, since these calls may sleep. */
+/*
+ * Interrupts stay on, since these calls may sleep. Without what the measuring
+ * itself costs
+ */
 static void measure_sgl(struct bench *b, const char *pool, u32 length)
 {
-	u64 allocs[RUNS], frees[RUNS], start;
+	u64 allocs[RUNS], frees[RUNS], start, empty;
 	unsigned int nents = 0;
 	struct scatterlist *sgl;
 	int i;
 
 	for (i = 0; i < RUNS; i++) {
 		start = rdtsc_ordered();
+		empty = rdtsc_ordered() - start;
+		start = rdtsc_ordered();
 		sgl = alloc_sgl(b, &nents, length);
-		allocs[i] = rdtsc_ordered() - start;
+		allocs[i] = rdtsc_ordered() - start - empty;
 		start = rdtsc_ordered();
 		if (sgl)
 			free_sgl(b, sgl, nents);
-		frees[i] = rdtsc_ordered() - start;
+		frees[i] = rdtsc_ordered() - start - empty;
 	}
 	sort(allocs, RUNS, sizeof(u64), compare, NULL);
 	sort(frees, RUNS, sizeof(u64), compare, NULL);

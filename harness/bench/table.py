@@ -37,7 +37,7 @@ AIMS = {
 NEVER_SLOWER = "alloc", "free", "dma_map_sg"
 # Whatever the pool
 AIMS_OF_RUNS = {"alloc 2": 350, "alloc 16": 350, "alloc 33": 500,
-                "alloc 512": 350, "free": 150, "alloc_sgl 4": 350}
+                "alloc 512": 350, "free": 150, "alloc_sgl": 350}
 
 
 def aim_of(what):

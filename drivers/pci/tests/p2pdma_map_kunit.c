@@ -313,6 +313,7 @@ static void foreign_pagemap(struct kunit *test)
 {
 	struct dev_pagemap pgmap = {};
 	struct scatterlist sg;
+	struct sg_table table = { .sgl = &sg, .nents = 1, .orig_nents = 1 };
 	struct map_test *t;
 	void *addr;
 
@@ -322,8 +323,9 @@ static void foreign_pagemap(struct kunit *test)
 	KUNIT_ASSERT_FALSE(test, IS_ERR(addr));
 	sg_init_table(&sg, 1);
 	sg_set_page(&sg, virt_to_page(addr), PAGE_SIZE, 0);
-	KUNIT_EXPECT_EQ(test, dma_map_sg(&fake_pci_dev(t->fake, B)->dev, &sg, 1,
-					 DMA_FROM_DEVICE), 0);
+	KUNIT_EXPECT_EQ(test, dma_map_sgtable(&fake_pci_dev(t->fake, B)->dev,
+					      &table, DMA_FROM_DEVICE, 0),
+			-EREMOTEIO);
 	memunmap_pages(&pgmap);
 }
 

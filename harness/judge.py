@@ -137,6 +137,18 @@ def find_splats(console, problems):
     return brackets
 
 
+def without_intruders(console):
+    """What the kernel prints between "KTAP version" and what a suite's head goes
+    on with, kunit.py's parser takes for the end of it."""
+    kept, in_head = [], False
+    for line in console:
+        if in_head and not re.search(r"# Subtest: |1\.\.\d+$|KTAP version", line):
+            continue
+        in_head = "KTAP version" in line
+        kept.append(line)
+    return kept
+
+
 def jobs_of(report):
     """The results of each job, and why tests failed. 6.1's kselftest_harness.h
     names no test that it skips."""
@@ -201,7 +213,8 @@ def judge(args, problems):
     problems["leak"] += [x for x in report if LEAK.search(x)]
 
     sys.path.insert(0, str(args.tree / "tools/testing/kunit"))
-    jobs, causes = ([console], []) if args.kunit else jobs_of(report)
+    jobs, causes = ([without_intruders(console)], []) if args.kunit \
+        else jobs_of(report)
     passed, failed, skips = 0, 0, []
     with open(args.logs / f"{args.name}.results", "w") as log:
         for job in jobs:

@@ -26,9 +26,9 @@
  * p2pdma_recovery_lock is a leaf, that recovery from errors takes.
  *
  * withheld_lock is taken in mmap() and when a provider is closed, and nothing
- * within it but the locks of the pool. Those are recent->lock and within it
- * buddy->lock, with interrupts off, for as long as one request takes; a request
- * that would fail takes them once more for each processor. The locks of
+ * within it but the locks of the pool. Those are recent->lock, and buddy->lock,
+ * alone or within it, with interrupts off, for as long as one request takes; a
+ * request that would fail takes them once more for each processor. The locks of
  * p2pdma_shadow.c, of p2pdma_host.c, and of p2pdma_query.c's index, are leaves
  * that the PCI core enters. A verdict takes no lock.
  *

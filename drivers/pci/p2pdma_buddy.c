@@ -181,9 +181,10 @@ static void recent_add(struct p2pdma_buddy *buddy, struct p2pdma_recent *recent,
 	recent->run[i].nr = nr;
 }
 
-/* Those of all processors */
-static void recent_merge(struct p2pdma_buddy *buddy)
+/* Those of all processors; false if there were none */
+static bool recent_merge(struct p2pdma_buddy *buddy)
 {
+	bool merged = false;
 	unsigned long flags;
 	unsigned int cpu, i;
 
@@ -199,7 +200,9 @@ static void recent_merge(struct p2pdma_buddy *buddy)
 		spin_unlock(&buddy->lock);
 		WRITE_ONCE(recent->nr, 0);
 		spin_unlock_irqrestore(&recent->lock, flags);
+		merged = true;
 	}
+	return merged;
 }
 
 /**
@@ -239,16 +242,19 @@ void p2pdma_buddy_destroy(struct p2pdma_buddy *buddy)
 	free_percpu(buddy->recent);
 }
 
-/* What was free when it began is in blocks when this looks again. */
+/*
+ * Until nothing is left to be merged, and once more: another processor may have
+ * merged what this one would have.
+ */
 static noinline unsigned long run_find(struct p2pdma_buddy *buddy,
 				       unsigned long nr)
 {
-	unsigned long page = run_take(buddy, nr);
+	bool again = true;
+	unsigned long page;
 
-	if (likely(page != P2PDMA_NO_PAGE))
-		return page;
-	recent_merge(buddy);
-	return run_take(buddy, nr);
+	while ((page = run_take(buddy, nr)) == P2PDMA_NO_PAGE && again)
+		again = recent_merge(buddy);
+	return page;
 }
 
 /**

@@ -224,6 +224,21 @@ static noinline void warn_of_wrong_free(struct pci_dev *pdev, void *addr,
 		  pci_name(pdev), size, addr);
 }
 
+static __always_inline bool free_or_warn(struct pci_dev *pdev, void *addr,
+					 size_t size)
+{
+	struct pci_p2pdma *p2pdma;
+	bool freed;
+
+	rcu_read_lock();
+	p2pdma = rcu_dereference(pdev->p2pdma);
+	freed = p2pdma && run_free(p2pdma, (unsigned long)addr, size);
+	if (unlikely(!freed))
+		warn_of_wrong_free(pdev, addr, size);
+	rcu_read_unlock();
+	return freed;
+}
+
 /**
  * pci_free_p2pmem - free what pci_alloc_p2pmem() returned
  * @pdev: the provider
@@ -237,13 +252,7 @@ static noinline void warn_of_wrong_free(struct pci_dev *pdev, void *addr,
  */
 void pci_free_p2pmem(struct pci_dev *pdev, void *addr, size_t size)
 {
-	struct pci_p2pdma *p2pdma;
-
-	rcu_read_lock();
-	p2pdma = rcu_dereference(pdev->p2pdma);
-	if (unlikely(!p2pdma || !run_free(p2pdma, (unsigned long)addr, size)))
-		warn_of_wrong_free(pdev, addr, size);
-	rcu_read_unlock();
+	free_or_warn(pdev, addr, size);
 }
 EXPORT_SYMBOL_GPL(pci_free_p2pmem);
 
@@ -447,14 +456,16 @@ static int pieces_alloc(struct pci_p2pdma *p2pdma, struct pieces *pieces,
 {
 	unsigned long most = nr;
 	struct page *piece;
+	int error;
 
 	for (; nr; nr -= most) {
 		rcu_read_lock();
 		piece = piece_alloc(p2pdma, nr, most);
 		rcu_read_unlock();
 		if (!piece) {
+			error = READ_ONCE(p2pdma->closed) ? -ENODEV : -ENOMEM;
 			pieces_free(p2pdma, pieces->first);
-			return READ_ONCE(p2pdma->closed) ? -ENODEV : -ENOMEM;
+			return error;
 		}
 		pieces_add(pieces, piece);
 		most = pages_of(piece);
@@ -577,20 +588,23 @@ void pci_p2pmem_free_sgl(struct pci_dev *pdev, struct scatterlist *sgl,
 		.orig_nents = nents,
 	};
 	struct scatterlist *sg;
+	bool freed = false;
 	unsigned int i;
 
 	if (!sgl)
 		return;
 	if (nents == 1) {
-		pci_free_p2pmem(pdev, sg_virt(sgl), sgl->length);
+		freed = free_or_warn(pdev, sg_virt(sgl), sgl->length);
 		/* As sg_free_table() would; it takes longer to find that out. */
 		kfree(sgl);
 	} else {
 		for_each_sgtable_sg(&table, sg, i)
-			pci_free_p2pmem(pdev, sg_virt(sg), sg->length);
+			freed |= free_or_warn(pdev, sg_virt(sg), sg->length);
 		sg_free_table(&table);
 	}
-	p2pdma_end_io(pdev);
+	/* What another device has allocated doesn't keep this one. */
+	if (likely(freed))
+		p2pdma_end_io(pdev);
 }
 EXPORT_SYMBOL_GPL(pci_p2pmem_free_sgl);
 

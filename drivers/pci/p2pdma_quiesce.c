@@ -366,7 +366,7 @@ void p2pdma_end_io(struct pci_dev *pdev)
 	rcu_read_lock();
 	p2pdma = rcu_dereference(pdev->p2pdma);
 	if (p2pdma) {
-		/* One that is freed against the wrong device warns, and is lost. */
+		/* Not below zero, for memory that was allocated as no list */
 		atomic_long_dec_if_positive(&p2pdma->nr_sgls);
 		if (unlikely(READ_ONCE(p2pdma->closed)))
 			wake_up_all(&p2pdma->waiters);

@@ -303,7 +303,7 @@ static void no_config_reads(struct kunit *test)
 	}
 }
 
-/* Sizes as the PCI core sets them, and as a user does */
+/* Sizes as the PCI core sets them, a driver, and a user */
 static void sizes_followed(struct kunit *test)
 {
 	struct fake_pci *f = fake_pci_setup(test, nodes, NR_NODES);
@@ -327,6 +327,12 @@ static void sizes_followed(struct kunit *test)
 	pcie_set_mps(c, 128);
 	pci_restore_state(c);
 	KUNIT_EXPECT_EQ(test, c->tlp_sizes & P2PDMA_PAYLOAD, 3);
+
+	/* Some drivers have their device send smaller packets. */
+	pcie_capability_clear_word(c, PCI_EXP_DEVCTL, PCI_EXP_DEVCTL_PAYLOAD);
+	KUNIT_EXPECT_EQ(test, c->tlp_sizes & P2PDMA_PAYLOAD, 1);
+	pcie_capability_clear_word(c, PCI_EXP_DEVCTL2, BIT(12));
+	KUNIT_EXPECT_FALSE(test, c->tlp_sizes & P2PDMA_TAG10_REQUESTER);
 }
 
 /*

@@ -42,7 +42,6 @@
 #include <linux/prandom.h>
 #include <linux/random.h>
 #include <linux/rculist.h>
-#include <linux/scatterlist.h>
 #include <linux/seq_buf.h>
 #include <linux/slab.h>
 #include <linux/string.h>

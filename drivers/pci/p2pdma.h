@@ -45,7 +45,7 @@
  *			P2PDMA_AFTER_ERROR and P2PDMA_AFTER_RESET are cleared by
  *			->watch. An allocator may miss it for a grace period, a
  *			freer not after one.
- *   ->nr_sgls		atomic
+ *   ->nr_sgls		atomic; while it isn't 0, the provider stays
  *   ->pool		genalloc is lockless. Its chunks are an RCU list. One is
  *			taken out when nothing of it is allocated, and freed a
  *			grace period later.

@@ -295,16 +295,11 @@ static struct p2pdma_verdict p2pdma_direct(unsigned int hops,
 	};
 }
 
-/* Both sides are functions of one device below such a bridge. */
-#define P2PDMA_DOWNSTREAM	(BIT(PCI_EXP_TYPE_ROOT_PORT) | \
-				 BIT(PCI_EXP_TYPE_DOWNSTREAM) | \
-				 BIT(PCI_EXP_TYPE_PCIE_BRIDGE))
-
 /* At the bridge above both, which no ACS control keeps the packets from */
 static __always_inline struct p2pdma_verdict p2pdma_turns(struct pci_dev *at,
 							  unsigned int hops)
 {
-	return p2pdma_direct(hops, BIT(pci_pcie_type(at)) & P2PDMA_DOWNSTREAM ?
+	return p2pdma_direct(hops, pcie_downstream_port(at) ?
 			     P2PDMA_MULTI_FUNCTION : P2PDMA_COMMON_BRIDGE, at);
 }
 
@@ -469,8 +464,8 @@ p2pdma_controlled(struct pci_dev *provider, struct pci_dev *client,
  * Return: the verdict, of the path only: addresses and sizes are questions of
  * their own.
  */
-struct p2pdma_verdict p2pdma_verdict(struct pci_dev *provider,
-				     struct pci_dev *client)
+__flatten struct p2pdma_verdict p2pdma_verdict(struct pci_dev *provider,
+					       struct pci_dev *client)
 {
 	u16 client_acs, provider_acs;
 	struct p2pdma_path path;

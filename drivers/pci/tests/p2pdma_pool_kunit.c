@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0
 /*
- * KUnit tests of providers and their memory: p2pdma_pool.c, and the calls of
- * p2pdma.c that add, allocate and free
+ * KUnit tests of providers and their memory: p2pdma_pool.c, and the call of
+ * p2pdma.c that adds a range
  *
  * The BARs are made up: there are pages for them, but nothing is behind.
  */

@@ -288,7 +288,7 @@ static const struct fault_call calls[] = {
 	{ "dma_map_sg", open_with_memory, map_sg, NULL, free_sgl },
 };
 
-/* With the n-th allocation failing: an errno; is the call one of so many? */
+/* With the n-th allocation failing, if the call makes so many; its errno */
 static int fail_one(struct fault_test *t, const struct fault_call *c, int n,
 		    bool *reached, bool *unchanged)
 {

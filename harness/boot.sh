@@ -28,6 +28,12 @@ CONSOLE=$logs/$name.console REPORT=$logs/$name.report
 
 image=${IMAGE:-$out/$flavour/$arch_image}
 [[ -f $image ]] || die "no kernel at $image: make kernel"
+case $flavour-$topology in
+64k-*acpi | 64k-hosts | 64k-path | 64k-*iommu)
+	die "TOPOLOGY=$topology wants ACPI or an IOMMU, which FLAVOUR=64k has not:" \
+	    "FLAVOUR=plain"
+	;;
+esac
 [[ ! -f $root/harness/topologies/$topology.sh ]] ||
 	topology=$root/harness/topologies/$topology.sh
 # What a guest is to find; others ask the kernel.

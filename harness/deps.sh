@@ -77,9 +77,10 @@ unpack_foreign()
 {
 	local deb debs=$out/debs packages
 
-	dpkg --print-foreign-architectures | grep -qx "$arch_debian" ||
+	if ! ((EUID)); then
 		dpkg --add-architecture "$arch_debian"
-	apt-get update
+		apt-get update
+	fi
 	rm -rf "$debs" "$out/sysroot.new"
 	mkdir -p "$debs" "$out/sysroot.new"
 	mapfile -t packages < <(foreign_packages "$@" | sort -u)
@@ -101,8 +102,8 @@ need_foreign()
 	lacking=$(printf '%s\n' "$@" |
 		grep -vxFf "$out/sysroot/packages" 2>/dev/null | xargs) || true
 	[[ -e $out/sysroot/packages && -z $lacking ]] && return
-	if ((EUID)) &&
-	   ! dpkg --print-foreign-architectures | grep -qx "$arch_debian"; then
+	# Who isn't root can download, but not add to the lists of packages.
+	if ((EUID)) && ! apt-cache show "$1:$arch_debian" >/dev/null 2>&1; then
 		say "Packages of $arch_debian are needed for the guest. Please run:"
 		say "    sudo dpkg --add-architecture $arch_debian && sudo apt-get update"
 		exit 1

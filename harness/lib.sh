@@ -43,10 +43,19 @@ load_arch()
 	# shellcheck source=harness/arch/arm64.env
 	. "$root/harness/arch/$arch.env"
 	if is_foreign; then
+		[[ -n $arch_cross ]] ||
+			die "ARCH=$arch can't be built on $(uname -m): no cross" \
+			    "compiler is known for it; build it on $arch_machine"
 		arch_packages+=("${arch_cross_packages[@]}")
 	else
 		arch_cross=''
 	fi
+}
+
+# Whether this machine can build for $arch
+can_build()
+{
+	(load_arch) >/dev/null 2>&1
 }
 
 # only_x86 VERB

@@ -202,7 +202,7 @@ architecture)
 brief)
 	builds plain
 	guests plain
-	if [[ $arch == x86 ]]; then
+	if ! is_foreign; then
 		compiled users docs cocci
 		posted
 	fi

@@ -191,7 +191,12 @@ EXPORT_SYMBOL_GPL(pci_has_p2pmem);
 
 /* Refusals in words */
 
-#define P2PDMA_MAX_DEPTH	16
+static struct pci_dev *p2pdma_ancestor(struct pci_dev *pdev, unsigned int depth)
+{
+	while (pdev->depth > depth)
+		pdev = pci_upstream_bridge(pdev);
+	return pdev;
+}
 
 /*
  * A way down from the root bus, as pci=disable_acs_redir= takes it: it stays
@@ -199,19 +204,13 @@ EXPORT_SYMBOL_GPL(pci_has_p2pmem);
  */
 static void p2pdma_print_path(struct seq_buf *s, struct pci_dev *pdev)
 {
-	struct pci_dev *way[P2PDMA_MAX_DEPTH];
-	int depth = 0;
+	unsigned int depth, devfn;
 
-	if (pdev->depth >= P2PDMA_MAX_DEPTH) {
-		seq_buf_puts(s, pci_name(pdev));
-		return;
+	seq_buf_puts(s, pci_name(p2pdma_ancestor(pdev, 0)));
+	for (depth = 1; depth <= pdev->depth; depth++) {
+		devfn = p2pdma_ancestor(pdev, depth)->devfn;
+		seq_buf_printf(s, "/%02x.%u", PCI_SLOT(devfn), PCI_FUNC(devfn));
 	}
-	for (; pdev; pdev = pci_upstream_bridge(pdev))
-		way[depth++] = pdev;
-	seq_buf_puts(s, pci_name(way[--depth]));
-	while (depth--)
-		seq_buf_printf(s, "/%02x.%u", PCI_SLOT(way[depth]->devfn),
-			       PCI_FUNC(way[depth]->devfn));
 }
 
 /* Quoted, since ";" ends a command of a boot loader's */
@@ -263,6 +262,9 @@ static void p2pdma_print_remedy(struct seq_buf *s, struct pci_dev *provider,
 	}
 }
 
+/* Room for two paths of 40 bridges each */
+#define P2PDMA_REMEDY		512
+
 /**
  * p2pdma_log_refusal() - Log why a client can't reach a provider
  * @provider: the device whose BAR is addressed
@@ -278,11 +280,14 @@ void p2pdma_log_refusal(struct pci_dev *provider, struct pci_dev *client,
 {
 	static DEFINE_RATELIMIT_STATE(limit, DEFAULT_RATELIMIT_INTERVAL,
 				      DEFAULT_RATELIMIT_BURST);
-	DECLARE_SEQ_BUF(remedy, 256);
+	DECLARE_SEQ_BUF(remedy, P2PDMA_REMEDY);
 
 	if (!__ratelimit(&limit))
 		return;
 	p2pdma_print_remedy(&remedy, provider, client, verdict->reason);
+	/* Half a parameter is none. */
+	if (seq_buf_has_overflowed(&remedy))
+		seq_buf_clear(&remedy);
 	pci_info(client, "can't reach memory of %s: %s (at %s)%s\n",
 		 pci_name(provider), p2pdma_reason_text(verdict->reason),
 		 pci_name(verdict->at), seq_buf_str(&remedy));

@@ -45,6 +45,8 @@
  *			P2PDMA_AFTER_ERROR and P2PDMA_AFTER_RESET are cleared by
  *			->watch. An allocator may miss it for a grace period, a
  *			freer not after one.
+ *   ->torn_down	atomic; raised after ->closed is set or a page poisoned, and
+ *			before the locks of page tables are taken
  *   ->nr_sgls		atomic; while it isn't 0, the provider stays
  *   ->pool		genalloc is lockless. Its chunks are an RCU list. One is
  *			taken out when nothing of it is allocated, and freed a
@@ -98,7 +100,7 @@ enum p2pdma_closed {
  * @pdev: the device; it outlives this structure, which its devres frees
  * @pool: all ranges; "phys" in genalloc's words is the bus address here
  * @closed: nothing more is allocated, for these reasons
- * @times_closed: how often it was closed, for the same reason again included
+ * @torn_down: how often its user mappings were torn down
  * @nr_resets: that go on, of it or of a device that takes it along; under
  *	device_lock
  * @nr_recoveries: that go on, of ports above it; under a spinlock of its own
@@ -113,6 +115,7 @@ enum p2pdma_closed {
  * @watch: looks at it now and then while it is closed
  * @pause: between two messages, in jiffies
  * @report_at: when the next one is due
+ * @seen_lost: that its device is lost; waiters know
  * @holders: struct pci_p2pmem_holder; told when it is closed
  * @last_bus_addr: highest bus address of its ranges
  * @last_phys_addr: highest CPU physical address of its ranges
@@ -123,7 +126,7 @@ struct pci_p2pdma {
 	struct pci_dev *pdev;
 	struct gen_pool *pool;
 	unsigned long closed;
-	unsigned int times_closed;
+	atomic_t torn_down;
 	unsigned int nr_resets;
 	unsigned int nr_recoveries;
 	u64 serial;
@@ -137,6 +140,7 @@ struct pci_p2pdma {
 	struct delayed_work watch;
 	unsigned long pause;
 	unsigned long report_at;
+	bool seen_lost;
 	struct list_head holders;
 	u64 last_bus_addr;
 	u64 last_phys_addr;

@@ -13,6 +13,7 @@
 #include <linux/acpi.h>
 #include <linux/init.h>
 #include <linux/kernel.h>
+#include <linux/minmax.h>
 #include <linux/mutex.h>
 #include <linux/notifier.h>
 #include <linux/panic.h>
@@ -122,6 +123,7 @@ postcore_initcall_sync(p2pdma_host_init);
 
 /* The parameter as given; init memory */
 static const char *p2pdma_allow_param __ro_after_init;
+static bool p2pdma_allow_repeated __initdata;
 
 /*
  * Length of the next item, which @s is moved to; 0 at the end of the option, where
@@ -177,6 +179,7 @@ void __init p2pdma_allow_hosts(const char *s)
 {
 	size_t len;
 
+	p2pdma_allow_repeated = p2pdma_allow_param;
 	p2pdma_allow_param = s;
 	p2pdma_nr_allowed = 0;
 	for (; (len = p2pdma_next_item(&s)); s += len) {
@@ -208,28 +211,45 @@ static const char * __init p2pdma_why_ignored(u32 id, int nr)
 	return NULL;
 }
 
-/* Warn about every allowed host, and about items that were ignored. */
-static int __init p2pdma_allow_report(void)
+/* In one message: what it has no room for is counted, each item cut at this. */
+#define P2PDMA_MESSAGE		800
+#define P2PDMA_ITEM		64
+
+static void __init p2pdma_report_ignored(const char *s)
 {
-	DECLARE_SEQ_BUF(ignored, 512);
-	const char *s = p2pdma_allow_param;
-	int i, nr = 0;
+	DECLARE_SEQ_BUF(text, P2PDMA_MESSAGE + 2 * P2PDMA_ITEM);
+	int nr = 0, more = 0;
 	size_t len;
 
-	if (!s)
-		return 0;
 	for (; (len = p2pdma_next_item(&s)); s += len) {
 		u32 id = p2pdma_parse_item(s, len).id;
 		const char *why = p2pdma_why_ignored(id, id ? ++nr : nr);
 
-		if (why)
-			seq_buf_printf(&ignored, "%s%.*s %s",
-				       seq_buf_used(&ignored) ? ", " : "",
-				       (int)len, s, why);
+		if (!why)
+			continue;
+		if (seq_buf_used(&text) > P2PDMA_MESSAGE)
+			more++;
+		else
+			seq_buf_printf(&text, "%s%.*s %s",
+				       seq_buf_used(&text) ? ", " : "",
+				       min_t(int, len, P2PDMA_ITEM), s, why);
 	}
-	if (seq_buf_used(&ignored))
-		pr_warn("PCI: p2pdma_allow_host: %s\n",
-			seq_buf_str(&ignored));
+	if (more)
+		seq_buf_printf(&text, ", and %d more", more);
+	if (seq_buf_used(&text))
+		pr_warn("PCI: p2pdma_allow_host: %s\n", seq_buf_str(&text));
+}
+
+/* Warn about every allowed host, and about items that were ignored. */
+static int __init p2pdma_allow_report(void)
+{
+	int i;
+
+	if (!p2pdma_allow_param)
+		return 0;
+	if (p2pdma_allow_repeated)
+		pr_warn("PCI: p2pdma_allow_host: given more than once: only the last one counts\n");
+	p2pdma_report_ignored(p2pdma_allow_param);
 	for (i = 0; i < p2pdma_nr_allowed; i++)
 		pr_warn("PCI: p2pdma_allow_host: host bridge %04x:%04x is taken to route %s from peer to peer; if it does not, data is lost\n",
 			p2pdma_allowed[i].id >> 16,

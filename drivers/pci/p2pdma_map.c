@@ -176,6 +176,8 @@ bool pci_p2pdma_can_map(struct device *dev,
 		struct p2pdma_verdict verdict =
 			p2pdma_verdict(range->p2pdma->pdev, client);
 
+		p2pdma_shadow_audit(range->p2pdma->pdev);
+		p2pdma_shadow_audit(client);
 		return !p2pdma_is_invalid(range->p2pdma) &&
 		       p2pdma_decide(&state, dev, range, client, &verdict);
 	}

@@ -179,7 +179,7 @@ static int map_pages(struct vm_area_struct *vma, struct pci_p2pdma *p2pdma,
 
 	for (; page; page = next, at += PAGE_SIZE) {
 		next = p2pdma_next_page(page);
-		error = vm_insert_page(vma, at, page);
+		error = may_go_on(p2pdma) ?: vm_insert_page(vma, at, page);
 		if (error) {
 			/* Those before are freed with the failed mapping. */
 			p2pdma_pool_free_pages(p2pdma, page);
@@ -206,11 +206,14 @@ static const struct vm_operations_struct allocate_vm_ops = {
 	.page_mkwrite = allocate_page_mkwrite,
 };
 
-/* Since @times_closed was read, and it was open; it may be open again. */
-static bool was_closed(struct pci_p2pdma *p2pdma, unsigned int times_closed)
+/*
+ * Since @torn_down was read, and it was open; it may be open again. A mapping that
+ * was made meanwhile may have been missed.
+ */
+static bool was_torn_down(struct pci_p2pdma *p2pdma, int torn_down)
 {
 	return READ_ONCE(p2pdma->closed) ||
-	       READ_ONCE(p2pdma->times_closed) != times_closed;
+	       atomic_read(&p2pdma->torn_down) != torn_down;
 }
 
 static int allocate_mmap(struct file *file, struct kobject *kobj,
@@ -218,9 +221,8 @@ static int allocate_mmap(struct file *file, struct kobject *kobj,
 {
 	struct pci_dev *pdev = to_pci_dev(kobj_to_dev(kobj));
 	struct pci_p2pdma *p2pdma;
-	unsigned int times_closed;
 	struct page *pages, *failed = NULL;
-	int error;
+	int torn_down, error;
 
 	if (vma_pages(vma) > WINDOW_PAGES)
 		return -ENOMEM;
@@ -232,7 +234,7 @@ static int allocate_mmap(struct file *file, struct kobject *kobj,
 	p2pdma = p2pdma_of_file(pdev);
 	if (!p2pdma)
 		return -ENODEV;
-	times_closed = READ_ONCE(p2pdma->times_closed);
+	torn_down = atomic_read_acquire(&p2pdma->torn_down);
 	error = may_go_on(p2pdma);
 	if (error)
 		return error;
@@ -241,7 +243,7 @@ static int allocate_mmap(struct file *file, struct kobject *kobj,
 	release_withheld(p2pdma, true);
 	pages = p2pdma_pool_alloc_pages(p2pdma, vma_pages(vma));
 	if (!pages)
-		return was_closed(p2pdma, times_closed) ?
+		return was_torn_down(p2pdma, torn_down) ?
 		       p2pdma_closed_error(p2pdma) : -ENOMEM;
 	/*
 	 * mremap() must not grow what one mmap() has allocated, and a core
@@ -256,7 +258,7 @@ static int allocate_mmap(struct file *file, struct kobject *kobj,
 		give_back(p2pdma, pages, failed);
 	else
 		error = map_pages(vma, p2pdma, pages);
-	if (!error && was_closed(p2pdma, times_closed))
+	if (!error && was_torn_down(p2pdma, torn_down))
 		error = -EIO;
 	return error;
 }
@@ -286,9 +288,10 @@ void p2pdma_mmap_destroy(struct pci_p2pdma *p2pdma)
 	ida_free(&windows, p2pdma->window);
 }
 
-/* Tears down what user space has mapped. */
+/* Tears down what user space has mapped. An mmap() that goes on fails. */
 void p2pdma_mmap_unmap(struct pci_p2pdma *p2pdma)
 {
+	atomic_inc_return(&p2pdma->torn_down);
 	unmap_mapping_pages(iomem_get_mapping(), window_start(p2pdma),
 			    WINDOW_PAGES, true);
 }

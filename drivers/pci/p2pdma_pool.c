@@ -612,16 +612,19 @@ EXPORT_SYMBOL_GPL(pci_p2pmem_free_sgl);
 
 /*
  * The last put_page(), in any context, or before the page was mapped. Where that
- * put had no reference of its own, on memory that a kernel caller has, nothing is
- * freed.
+ * put had no reference of its own, on memory that a kernel caller has, or on a
+ * page that is mapped still, nothing is freed: in the end the mapping puts what
+ * is free otherwise, the first reference.
  */
 void p2pdma_pool_free_page(struct pci_p2pdma *p2pdma, struct page *page)
 {
 	unsigned long addr = (unsigned long)page_to_virt(page);
+	bool mapped = page_mapped(page);
 
-	if (WARN_ONCE(page->zone_device_data != P2PDMA_USER_PAGE,
-		      "%s: P2PDMA: a page at %#lx is put that nobody has mapped\n",
-		      pci_name(p2pdma->pdev), addr))
+	if (WARN_ONCE(mapped || page->zone_device_data != P2PDMA_USER_PAGE,
+		      "%s: P2PDMA: a page at %#lx is put that %s mapped\n",
+		      pci_name(p2pdma->pdev), addr,
+		      mapped ? "is still" : "nobody has"))
 		return;
 	WRITE_ONCE(page->zone_device_data, NULL);
 	rcu_read_lock();

@@ -44,7 +44,7 @@ static void p2pdma_page_free(struct page *page)
 /*
  * Pages that lose data, as the machine has found. They aren't handed out again.
  * Which mapping has one isn't known, so all of the provider's go. One that is
- * being made meanwhile is seen when the page is reported again.
+ * being made meanwhile fails.
  */
 static int p2pdma_memory_failure(struct dev_pagemap *pgmap, unsigned long pfn,
 				 unsigned long nr_pages, int flags)
@@ -347,7 +347,8 @@ static int provider_extend(struct pci_dev *pdev, struct p2pdma_range *range)
 static int range_check_place(struct pci_dev *pdev, int bar, u64 start, u64 end)
 {
 	struct range pluggable = mhp_get_pluggable_range(true);
-	struct dev_pagemap *pgmap;
+	struct dev_pagemap *pgmap = NULL;
+	u64 at;
 
 	if (start < pluggable.start || end > pluggable.end)
 		return range_refused(pdev, bar, -E2BIG,
@@ -356,8 +357,9 @@ static int range_check_place(struct pci_dev *pdev, int bar, u64 start, u64 end)
 			      IORES_DESC_NONE) != REGION_DISJOINT)
 		return range_refused(pdev, bar, -EBUSY,
 				     "it overlaps system memory");
-	pgmap = get_dev_pagemap(PHYS_PFN(start), NULL) ?:
-		get_dev_pagemap(PHYS_PFN(end), NULL);
+	/* No pagemap is smaller. */
+	for (at = start; !pgmap && at < end; at += memremap_compat_align())
+		pgmap = get_dev_pagemap(PHYS_PFN(at), NULL);
 	if (!pgmap)
 		return 0;
 	/* What others have added before is told apart later. */

@@ -94,6 +94,12 @@ static bool no_io(struct pci_p2pdma *p2pdma)
 	       !atomic_long_read(&p2pdma->nr_sgls);
 }
 
+static void queue_watch(struct pci_p2pdma *p2pdma)
+{
+	queue_delayed_work(system_unbound_wq, &p2pdma->watch,
+			   min(p2pdma->pause, HZ));
+}
+
 /*
  * While a provider is closed. A mapping is known to others only some time after
  * p2pdma_mmap.c has made it, so close_provider() may have missed one.
@@ -113,17 +119,21 @@ static void watch_closed(struct work_struct *work)
 	if (!READ_ONCE(p2pdma->closed))
 		return;
 	p2pdma_mmap_close(p2pdma);
-	/* A channel may be lost without a call of p2pdma_disconnected(). */
-	if (p2pdma_is_lost(p2pdma))
+	/*
+	 * A channel may be lost without a call of p2pdma_disconnected(). Who
+	 * waits on is woken once, else the detection of hung tasks misses it.
+	 */
+	if (p2pdma_is_lost(p2pdma) && !p2pdma->seen_lost) {
+		p2pdma->seen_lost = true;
 		wake_up_all(&p2pdma->waiters);
+	}
 	if (time_after_eq(jiffies, p2pdma->report_at)) {
 		if (p2pdma->pause >= LONG_PAUSE)
 			report_users(p2pdma);
 		p2pdma->pause = min(2 * p2pdma->pause, LONGEST_PAUSE);
 		p2pdma->report_at = jiffies + p2pdma->pause;
 	}
-	queue_delayed_work(system_unbound_wq, &p2pdma->watch,
-			   min(p2pdma->pause, HZ));
+	queue_watch(p2pdma);
 }
 
 static void tell_holders(struct pci_p2pdma *p2pdma)
@@ -216,28 +226,27 @@ static void start_watch(struct pci_p2pdma *p2pdma)
 	cancel_delayed_work_sync(&p2pdma->watch);
 	p2pdma->pause = FIRST_PAUSE;
 	p2pdma->report_at = jiffies + p2pdma->pause;
-	queue_delayed_work(system_unbound_wq, &p2pdma->watch, p2pdma->pause);
+	p2pdma->seen_lost = false;
+	queue_watch(p2pdma);
 }
 
 /* Waits for nothing but locks. */
 static void close_provider(struct pci_p2pdma *p2pdma, enum p2pdma_closed why)
 {
-	bool again = test_and_set_bit(why, &p2pdma->closed);
-
-	/* Later: an mmap() that saw it open sees another number in the end. */
-	WRITE_ONCE(p2pdma->times_closed, p2pdma->times_closed + 1);
-	if (again)
+	if (test_and_set_bit(why, &p2pdma->closed))
 		return;
 	tell_holders(p2pdma);
 	p2pdma_mmap_close(p2pdma);
 	start_watch(p2pdma);
 }
 
+/* What is mapped from here on isn't torn down for a reason of before. */
 static void open_provider(struct pci_p2pdma *p2pdma, enum p2pdma_closed why)
 {
+	cancel_delayed_work_sync(&p2pdma->watch);
 	clear_bit(why, &p2pdma->closed);
-	if (!READ_ONCE(p2pdma->closed))
-		cancel_delayed_work_sync(&p2pdma->watch);
+	if (READ_ONCE(p2pdma->closed))
+		queue_watch(p2pdma);
 }
 
 static bool nothing_in_use(struct pci_p2pdma *p2pdma)

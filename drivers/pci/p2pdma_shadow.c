@@ -282,14 +282,18 @@ static bool p2pdma_differs(u16 shadow, u16 reg, u16 unknown)
 /* The quirk for IDT's switches turns Source Validation off for a moment. */
 static bool p2pdma_is_stale(struct pci_dev *dev)
 {
+	u32 acs;
+
 	if (!pci_is_pcie(dev) || dev->block_cfg_access ||
 	    pci_channel_offline(dev) || dev->current_state == PCI_D3cold)
 		return false;
-	if (dev->acs_cap &&
-	    p2pdma_differs(READ_ONCE(dev->acs_ctrl) | PCI_ACS_SV,
-			   p2pdma_read_acs(dev) >> 16 | PCI_ACS_SV,
-			   P2PDMA_UNKNOWN))
-		return true;
+	if (dev->acs_cap) {
+		acs = p2pdma_read_acs(dev);
+		if (p2pdma_differs(READ_ONCE(dev->acs_ctrl) | PCI_ACS_SV,
+				   acs >> 16 | PCI_ACS_SV, P2PDMA_UNKNOWN) ||
+		    p2pdma_differs(READ_ONCE(dev->acs_capabilities), acs, 0))
+			return true;
+	}
 	return p2pdma_differs(READ_ONCE(dev->tlp_sizes), p2pdma_read_sizes(dev),
 			      0);
 }

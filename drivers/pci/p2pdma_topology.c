@@ -144,16 +144,17 @@ static bool p2pdma_is_root_port(struct pci_dev *pdev)
 /*
  * How well a function on a root bus identifies the host bridge; 0: it doesn't.
  * From P2PDMA_RANK_KNOWN on its number is in the table, or allowed. Xeons have
- * a function at 00.0 that is known by its number, but not of the host bridge
- * class. An endpoint says nothing of its root complex.
+ * a function at 00.0 that the table knows by its number, and that is not of the
+ * host bridge class. An endpoint says nothing of its root complex, and an
+ * operator can't allow one.
  */
 #define P2PDMA_RANK_KNOWN	3
 
-static unsigned int p2pdma_rank(struct pci_dev *pdev, bool known)
+static unsigned int p2pdma_rank(struct pci_dev *pdev, bool in_table, bool known)
 {
 	if (pdev->class >> 8 == PCI_CLASS_BRIDGE_HOST)
 		return known ? P2PDMA_RANK_KNOWN + 2 : 2;
-	if (pdev->devfn == PCI_DEVFN(0, 0) && known &&
+	if (pdev->devfn == PCI_DEVFN(0, 0) && in_table &&
 	    pdev->vendor == PCI_VENDOR_ID_INTEL &&
 	    (!pci_is_pcie(pdev) || pci_pcie_type(pdev) == PCI_EXP_TYPE_RC_END))
 		return P2PDMA_RANK_KNOWN + 1;
@@ -176,8 +177,8 @@ u64 p2pdma_host_add(u64 host, struct pci_dev *pdev, u64 allowed,
 		    bool cpu_routes)
 {
 	u32 id = p2pdma_id(pdev);
-	u64 routes = p2pdma_known_host(id) | allowed;
-	unsigned int rank = p2pdma_rank(pdev, routes);
+	u64 listed = p2pdma_known_host(id), routes = listed | allowed;
+	unsigned int rank = p2pdma_rank(pdev, listed, routes);
 
 	if (rank > FIELD_GET(P2PDMA_HOST_RANK, host)) {
 		if (FIELD_GET(P2PDMA_HOST_RANK, host) >= P2PDMA_RANK_KNOWN)

@@ -428,7 +428,7 @@ static void scatterlist_from_fragments(struct kunit *test)
 /*
  * The last reference of a page is dropped by a caller that had none: what a
  * kernel caller has allocated stays its own, be it the first page of it, a
- * further one, or one that is free.
+ * further one, or one that is free; and a page that is mapped stays so.
  */
 static void put_too_often(struct kunit *test)
 {
@@ -447,9 +447,19 @@ static void put_too_often(struct kunit *test)
 		put_page(page + i);
 		KUNIT_EXPECT_EQ(test, page_count(page + i), 1);
 	}
-	pr_info("expected warning ends\n");
 	KUNIT_EXPECT_EQ(test, pool_avail(t->a), SZ_8M - 2 * PAGE_SIZE);
 	pci_free_p2pmem(t->a, addr, 2 * PAGE_SIZE);
+	KUNIT_EXPECT_EQ(test, pool_avail(t->a), SZ_8M);
+
+	page = p2pdma_pool_alloc_pages(rcu_access_pointer(t->a->p2pdma), 1);
+	KUNIT_ASSERT_NOT_NULL(test, page);
+	atomic_inc(&page->_mapcount);
+	put_page(page);
+	pr_info("expected warning ends\n");
+	KUNIT_EXPECT_EQ(test, page_count(page), 1);
+	KUNIT_EXPECT_EQ(test, pool_avail(t->a), SZ_8M - PAGE_SIZE);
+	atomic_dec(&page->_mapcount);
+	put_page(page);
 	KUNIT_EXPECT_EQ(test, pool_avail(t->a), SZ_8M);
 }
 

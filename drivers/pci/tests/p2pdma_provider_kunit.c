@@ -648,11 +648,11 @@ static void aligned_part(struct kunit *test)
 	expect_aligned(test, 0, 0, 0, 0, 0);
 }
 
-static void expect_refused(struct kunit *test, u64 at, int error)
+static void expect_refused(struct kunit *test, u64 at, u64 size, int error)
 {
 	struct provider_test *t = test->priv;
 
-	fake_pci_set_bar(t->provider, 0, at - FAKE_PCI_MEM_BASE, SZ_2M);
+	fake_pci_set_bar(t->provider, 0, at - FAKE_PCI_MEM_BASE, size);
 	KUNIT_EXPECT_EQ(test, pci_p2pdma_add_resource(t->provider, 0, 0, 0),
 			error);
 	KUNIT_EXPECT_NULL(test, rcu_access_pointer(t->provider->p2pdma));
@@ -666,10 +666,12 @@ static void place_is_taken(struct kunit *test)
 	u64 ram = virt_to_phys(test->priv);
 
 	KUNIT_ASSERT_FALSE(test, IS_ERR(addr));
-	expect_refused(test, FAKE_PCI_MEM_BASE + SZ_1G, -EBUSY);
+	expect_refused(test, FAKE_PCI_MEM_BASE + SZ_1G, SZ_2M, -EBUSY);
+	/* In the midst of it */
+	expect_refused(test, FAKE_PCI_MEM_BASE + SZ_1G - SZ_2M, SZ_8M, -EBUSY);
 	memunmap_pages(&pgmap);
-	expect_refused(test, ALIGN_DOWN(ram, SZ_2M), -EBUSY);
-	expect_refused(test, BIT_ULL(MAX_PHYSMEM_BITS), -E2BIG);
+	expect_refused(test, ALIGN_DOWN(ram, SZ_2M), SZ_2M, -EBUSY);
+	expect_refused(test, BIT_ULL(MAX_PHYSMEM_BITS), SZ_2M, -E2BIG);
 }
 
 static struct kunit_case p2pdma_provider_cases[] = {

@@ -176,7 +176,8 @@ def host_of(root, facts):
                          for f in root.children):
         return {"w", "r", "any w", "any r"}
     ports = [f for f in root.children
-             if f.cls == 0x0600 or f.type == 4 or (f.dev, f.fn) == (0, 0)]
+             if f.cls == 0x0600 or f.type == 4 or
+             (f.dev, f.fn) == (0, 0) and (f.vendor, f.device) in TABLE]
     for f in sorted(ports, key=lambda f: f.cls != 0x0600):
         routes = set()
         for v, d, writes_only in facts.allowed:

@@ -11,6 +11,7 @@ to=$(edus | sed -n 2p)
 port=$(port_above "$to")
 pool=$dev/$provider/p2pmem
 bytes=2048
+page_size=$(awk '/KernelPageSize/ { print $2 * 1024; exit }' /proc/self/smaps)
 
 start_role()
 {
@@ -75,7 +76,7 @@ page_in_use()
 {
 	start_and_see
 	wait
-	[ $in_use = 4096 ] && whole
+	[ "$in_use" = "$page_size" ] && whole
 }
 
 # The copy holds memory: unbinding waits for its end.
@@ -86,7 +87,7 @@ provider_leaves_a_copy()
 	start_and_see
 	end_role provider
 	wait
-	[ $in_use = 4096 ] && [ ! -e "$pool" ] && holds "$to" &&
+	[ "$in_use" = "$page_size" ] && [ ! -e "$pool" ] && holds "$to" &&
 		said "$bytes bytes through memory of $provider"
 }
 

@@ -3,7 +3,7 @@
 # A drive that isn't trusted, behind an IOMMU: there its mappings go another way
 # through the DMA code, and are refused, too. For the topology "allowed-iommu".
 . "$(dirname "$0")/lib.sh"
-need provider source parameter=p2pdma_allow_host=8086:29c0
+need provider source parameter=p2pdma_allow_host=
 provider=$P2PMEM_PROVIDER
 source=$(pci_of source)
 control=/sys/kernel/debug/p2pdma_copy

@@ -37,10 +37,12 @@ trap 'rm -rf "$scratch"' EXIT
 machine='' devices=() drives=() parameters=() counting='' monitor=''
 memory=${MEMORY:-1024} processors=${SMP:-2}
 
-# What an architecture sets: the emulator; its machines with PCIe and without, of
+# What an architecture sets: the emulator, and its firmware, if it must be there,
+# with what Debian calls their packages; its machines with PCIe and without, of
 # which a topology chooses; the identity of the host bridge of the first one; what
 # is in each machine
-emulator='' pcie='' pci='' console='' cpu='' arch_parameters='' host_bridge=''
+emulator='' emulator_package='' firmware='' firmware_package=''
+pcie='' pci='' console='' cpu='' arch_parameters='' host_bridge=''
 arch_devices=()
 # shellcheck source=tools/testing/selftests/pci-p2pdma/qemu/arch/x86.sh
 . "$topologies/arch/$arch.sh"
@@ -79,6 +81,15 @@ drive()
 [[ -n $machine ]] || {
 	echo "${topology##*/} wants a machine that ARCH=$arch has not:" \
 	     "another topology, or ARCH=x86" >&2
+	exit 2
+}
+command -v "$emulator" >/dev/null || {
+	echo "no $emulator here: on Debian, apt-get install $emulator_package" >&2
+	exit 2
+}
+[[ -z $firmware || -f $firmware ]] || {
+	echo "no firmware $firmware here: on Debian, apt-get install" \
+	     "$firmware_package, or FIRMWARE=FILE" >&2
 	exit 2
 }
 

@@ -1,10 +1,10 @@
 # SPDX-License-Identifier: GPL-2.0
 # shellcheck shell=bash disable=SC2034,SC2054,SC2154
-# Topology shm with more memory, and on a fifth port a drive "slow" that takes a
-# tenth of a second for a request: its I/O is in flight for long enough to be
+# Topology shm with more memory (SHM_SIZE), and on a fifth port a drive "slow" that
+# takes a tenth of a second for a request: its I/O is in flight for long enough to be
 # interfered with. The memory's device has a ROM full of "Z", to take the place of
 # the first 4 MiB: it takes no writes. Errors of ports come by the monitor.
-shm_size=128M
+shm_size=${SHM_SIZE:-128M}
 monitor=1
 # shellcheck source=tools/testing/selftests/pci-p2pdma/qemu/shm.sh
 . "$topologies/shm.sh"

@@ -2,6 +2,8 @@
 # shellcheck shell=bash disable=SC2034,SC2054,SC2154
 # QEMU's machine of arm64, which device tree describes. Not tried: KVM
 emulator=qemu-system-aarch64
+emulator_package=qemu-system-arm
+firmware_package=qemu-efi-aarch64
 pcie=virt,gic-version=3
 pci=''
 console=ttyAMA0
@@ -26,7 +28,8 @@ with_iommu()
 with_acpi()
 {
 	acpi=1
-	devices+=(-bios "${FIRMWARE:-/usr/share/qemu-efi-aarch64/QEMU_EFI.fd}")
+	firmware=${FIRMWARE:-/usr/share/qemu-efi-aarch64/QEMU_EFI.fd}
+	devices+=(-bios "$firmware")
 }
 
 has_kvm()

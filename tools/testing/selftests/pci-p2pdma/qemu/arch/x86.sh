@@ -2,6 +2,7 @@
 # shellcheck shell=bash disable=SC2034,SC2154
 # QEMU's machines of x86-64
 emulator=qemu-system-x86_64
+emulator_package=qemu-system-x86
 pcie=q35
 pci=pc
 console=ttyS0

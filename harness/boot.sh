@@ -38,7 +38,7 @@ esac
 	topology=$root/harness/topologies/$topology.sh
 # What a guest is to find; others ask the kernel.
 case $topology in
-roots | iommu | hosts | pc-root) set -- p2pdma.reachable=0 "$@" ;;
+roots | iommu | hosts | pc-root | integrated) set -- p2pdma.reachable=0 "$@" ;;
 *) set -- p2pdma.reachable=1 "$@" ;;
 esac
 

@@ -102,7 +102,7 @@ need_foreign()
 	lacking=$(printf '%s\n' "$@" |
 		grep -vxFf "$out/sysroot/packages" 2>/dev/null | xargs) || true
 	[[ -e $out/sysroot/packages && -z $lacking ]] && return
-	# Who isn't root can download, but not add to the lists of packages.
+	# Without root, packages are downloaded as the lists name them.
 	if ((EUID)) && ! apt-cache show "$1:$arch_debian" >/dev/null 2>&1; then
 		say "Packages of $arch_debian are needed for the guest. Please run:"
 		say "    sudo dpkg --add-architecture $arch_debian && sudo apt-get update"

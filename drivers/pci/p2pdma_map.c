@@ -62,15 +62,20 @@ p2pdma_decide(struct pci_p2pdma_map_state *state, struct device *dev,
 		state->dir == DMA_FROM_DEVICE);
 }
 
+static __always_inline struct p2pdma_verdict
+p2pdma_path_verdict(struct p2pdma_range *range, struct pci_dev *client)
+{
+	p2pdma_shadow_audit(range->p2pdma->pdev);
+	p2pdma_shadow_audit(client);
+	return p2pdma_verdict(range->p2pdma->pdev, client);
+}
+
 static void p2pdma_map_range(struct pci_p2pdma_map_state *state,
 			     struct device *dev, struct p2pdma_range *range,
 			     struct pci_dev *client)
 {
-	struct p2pdma_verdict verdict = p2pdma_verdict(range->p2pdma->pdev,
-						       client);
+	struct p2pdma_verdict verdict = p2pdma_path_verdict(range, client);
 
-	p2pdma_shadow_audit(range->p2pdma->pdev);
-	p2pdma_shadow_audit(client);
 	if (p2pdma_is_invalid(range->p2pdma))
 		p2pdma_cant_map(state, dev, "its device has or had an error");
 	else if (!p2pdma_decide(state, dev, range, client, &verdict))
@@ -174,10 +179,8 @@ bool pci_p2pdma_can_map(struct device *dev,
 		return false;
 	if (!verbose) {
 		struct p2pdma_verdict verdict =
-			p2pdma_verdict(range->p2pdma->pdev, client);
+			p2pdma_path_verdict(range, client);
 
-		p2pdma_shadow_audit(range->p2pdma->pdev);
-		p2pdma_shadow_audit(client);
 		return !p2pdma_is_invalid(range->p2pdma) &&
 		       p2pdma_decide(&state, dev, range, client, &verdict);
 	}

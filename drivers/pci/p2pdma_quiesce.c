@@ -120,8 +120,8 @@ static void watch_closed(struct work_struct *work)
 		return;
 	p2pdma_mmap_close(p2pdma);
 	/*
-	 * A channel may be lost without a call of p2pdma_disconnected(). Who
-	 * waits on is woken once, else the detection of hung tasks misses it.
+	 * A channel may be lost without a call of p2pdma_disconnected(). Waiters
+	 * are woken once: the detection of hung tasks misses what wakes often.
 	 */
 	if (p2pdma_is_lost(p2pdma) && !p2pdma->seen_lost) {
 		p2pdma->seen_lost = true;

@@ -727,16 +727,16 @@ static void host_bridge_after_accelerator(struct kunit *test)
 /* An operator can allow a host bridge, and neither endpoint nor accelerator. */
 static void allowed_identity(struct kunit *test)
 {
-	enum { GPU, HB, RP, NR };
+	enum { ACC, HB, RP, NR };
 	static const struct fake_pci_node nodes[] = {
-		[GPU] = { FAKE_PCI_ROOT_BUS, FAKE_PCI_RC_ENDPOINT, DEV(0),
+		[ACC] = { FAKE_PCI_ROOT_BUS, FAKE_PCI_RC_ENDPOINT, DEV(0),
 			  .id = 0x0b258086, .class = PERIPHERAL },
 		[HB]  = { FAKE_PCI_ROOT_BUS, FAKE_PCI_PCI, DEV(3),
 			  .id = 0x12348086, .class = HOST },
 		[RP]  = { FAKE_PCI_ROOT_BUS, FAKE_PCI_ROOT_PORT, DEV(4) },
 	};
 	struct fake_pci *f = fake_pci_setup(test, nodes, ARRAY_SIZE(nodes));
-	struct pci_dev *gpu = fake_pci_dev(f, GPU);
+	struct pci_dev *dev = fake_pci_dev(f, ACC);
 	u64 host[NR];
 	int i;
 
@@ -744,14 +744,14 @@ static void allowed_identity(struct kunit *test)
 		host[i] = p2pdma_host_add(0, fake_pci_dev(f, i),
 					  P2PDMA_HOST_WRITE, false);
 	/* The accelerator says by itself what it says without the operator. */
-	KUNIT_EXPECT_EQ(test, host[GPU], p2pdma_host_add(0, gpu, 0, false));
-	KUNIT_EXPECT_EQ(test, host[GPU] & P2PDMA_HOST_ID, 0);
+	KUNIT_EXPECT_EQ(test, host[ACC], p2pdma_host_add(0, dev, 0, false));
+	KUNIT_EXPECT_EQ(test, host[ACC] & P2PDMA_HOST_ID, 0);
 	KUNIT_EXPECT_EQ(test, host[HB] & P2PDMA_HOST_ALL, P2PDMA_HOST_WRITE);
 	KUNIT_EXPECT_EQ(test, host[HB] & P2PDMA_HOST_ID, 0x80861234);
 	KUNIT_EXPECT_EQ(test, host[RP] & P2PDMA_HOST_ALL, P2PDMA_HOST_WRITE);
 	/* As a display controller at 00.0 */
-	gpu->device = 0x5678;
-	KUNIT_EXPECT_EQ(test, p2pdma_host_add(0, gpu, P2PDMA_HOST_ALL, false), 0);
+	dev->device = 0x5678;
+	KUNIT_EXPECT_EQ(test, p2pdma_host_add(0, dev, P2PDMA_HOST_ALL, false), 0);
 }
 
 /* Writes are routed and reads are not, in the same or in other host bridges. */
